@@ -31,12 +31,13 @@ moments: setup ## unit tests that look at the clock, at twelve other moments; wi
 
 test: check ## everything, on the local broker; what speaks of Google's emulator on that, if it is there
 	@$(BIN)/python -m tests.moments --draw
-	@$(BIN)/pytest -q -n 2 --dist worksteal -m "emulators and not faults and not airflow"
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "emulators and not faults and not airflow and not registry"
 	@FAULTS_SEED=20260314 $(BIN)/python -m tests.faults -m faults_quick
 
-test-all: test ## and all that talks on Google's emulator, too, which needs Java
+test-all: test ## and all that talks on Google's emulator, too, and a real schema registry: these need Java, and Maven
 	@HEADRACE_PUBSUB_SERVICE=google-emulator $(BIN)/pytest -q -n 2 --dist worksteal \
-		-m "emulators and not faults and not airflow" --ignore tests/conformance
+		-m "emulators and not faults and not airflow and not registry" --ignore tests/conformance
+	@$(BIN)/pytest -q -m registry
 	@HEADRACE_PUBSUB_SERVICE=google-emulator FAULTS_SEED=20260314 $(BIN)/python -m tests.faults -m faults_quick
 
 fuzz: setup ## a million payloads that are no good, and the report; some minutes

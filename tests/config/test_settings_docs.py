@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from headrace.config.dataflow import DataflowSettings
 from headrace.config.setting_engines import read_by
+from headrace.config.setting_tables import TABLES
 from headrace.config.settings import Settings
 from tests.support.paths import ROOT
 
@@ -28,7 +28,7 @@ def shown(default: Any) -> str:
 
 
 def table(model: type[BaseModel]) -> list[str]:
-    fields = {name: field for name, field in model.model_fields.items() if name != "dataflow"}
+    fields = {name: field for name, field in model.model_fields.items() if name not in TABLES}
     if model is Settings:
         rows = [f"| `{n}` | {shown(f.default)} | {read_by(n)} | {f.description} |" for n, f in fields.items()]
         return ["| Key | Default | Engine | Meaning |", "| --- | --- | --- | --- |", *rows]
@@ -36,11 +36,17 @@ def table(model: type[BaseModel]) -> list[str]:
     return ["| Key | Default | Meaning |", "| --- | --- | --- |", *rows]
 
 
-@pytest.mark.parametrize(("model", "heading"), [(Settings, "## Settings"), (DataflowSettings, "## `[dataflow]`")])
+HEADINGS: list[tuple[type[BaseModel], str]] = [
+    (Settings, "## Settings"),
+    *((model, f"## `[{name}]`") for name, model in TABLES.items()),
+]
+
+
+@pytest.mark.parametrize(("model", "heading"), HEADINGS)
 def test_every_setting_is_documented_with_its_default(model: type[BaseModel], heading: str) -> None:
     section = PAGE.partition(f"{heading}\n")[2].partition("\n## ")[0]
     assert [line for line in section.splitlines() if line.startswith("|")] == table(model), "\n".join(table(model))
 
 
 if __name__ == "__main__":
-    print("\n".join([*table(Settings), "", *table(DataflowSettings)]))
+    print("\n\n".join("\n".join(table(model)) for model, _ in HEADINGS))

@@ -177,7 +177,7 @@ CHECKLISTS: Final = (
                 "docs/settings.md",
                 "its line, as `python -m tests.config.test_settings_docs` prints it",
                 r"\| `{value}` \|",
-                frozenset({"dataflow"}),
+                frozenset({"dataflow", "schema_registry"}),
             ),
             Place(f"{STREAM}/job.py", "its value, in `Job`, where the steps need it", ""),
         ),

@@ -13,6 +13,7 @@ from headrace.cli.bench_group import BENCH_EXAMPLES, bench
 from headrace.cli.capacity_group import capacity_app
 from headrace.cli.cases_group import TEST_EXAMPLES, run_tests
 from headrace.cli.command_group import command_group, only_named
+from headrace.cli.contracts_group import contracts_app
 from headrace.cli.cost_group import cost_app
 from headrace.cli.dead_letters_group import dead_letters_app
 from headrace.cli.deploy_group import deploy_app
@@ -58,6 +59,7 @@ app.command(epilog=INIT_EXAMPLES)(init)
 app.command("test", epilog=TEST_EXAMPLES)(run_tests)
 app.command(epilog=UP_EXAMPLES)(up)
 app.command(epilog=DOWN_EXAMPLES)(down)
+app.add_typer(contracts_app, name="contracts")
 app.command(epilog=PROVISION_EXAMPLES)(provision)
 app.command(epilog=DOCTOR_EXAMPLES)(doctor)
 app.command(epilog=PUBLISH_EXAMPLES)(publish)

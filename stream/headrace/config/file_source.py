@@ -8,17 +8,16 @@ from typing import Any
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from headrace.config.dataflow import DataflowSettings
 from headrace.config.profiles import Document
 from headrace.config.setting_origins import PRODUCTION_PROFILES, chosen_profile
+from headrace.config.setting_tables import TABLES
 
 
 def checked_document(fields: Iterable[str]) -> Document:
     """Read ``headrace.toml``. Raises SettingsError if it has a key that is not among *fields*, in any profile."""
     document = Document.read()
-    document.check_keys(
-        {name: DataflowSettings.model_fields if name == "dataflow" else None for name in fields} | {"profile": None}
-    )
+    known = {name: TABLES[name].model_fields if name in TABLES else None for name in fields}
+    document.check_keys(known | {"profile": None})
     return document
 
 

@@ -1,4 +1,4 @@
-"""Read and write files with keys, and check who can read them."""
+"""Read and write files with keys and other secrets, and check who can read them."""
 
 from __future__ import annotations
 
@@ -35,20 +35,36 @@ def read_key_file(path: Path, setting: str) -> bytes:
     Raises:
         SettingsError: the file has a problem; the text names *setting*, the problem and the remedy.
     """
+    key = _read_private(path, setting)
+    if len(key) < KEY_BYTES:
+        raise SettingsError(f"{setting}: shorter than {KEY_BYTES} bytes; use at least {KEY_BYTES} random bytes")
+    return key
+
+
+def read_secret_file(path: Path, setting: str) -> str:
+    """Read a password or a token, without the end of its line. Raises SettingsError as :func:`read_key_file` does."""
+    try:
+        secret = _read_private(path, setting).decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        secret = ""
+    if not secret or "\n" in secret:
+        raise SettingsError(f"{setting}: not one line of text; write the secret alone into the file")
+    return secret
+
+
+def _read_private(path: Path, setting: str) -> bytes:
     try:
         with open(path, "rb", opener=_open_nonblocking) as file:
             found = os.fstat(file.fileno())
             problem = problem_of(found.st_mode, found.st_uid, os.geteuid())
             if problem:
                 raise SettingsError(f"{setting}: {problem[0]}; {problem[1].format(file=shlex.quote(str(path)))}")
-            key = file.read(_MOST_BYTES + 1)
+            content = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"{setting}: cannot be read ({error.strerror}); name a file that you can read") from error
-    if len(key) < KEY_BYTES:
-        raise SettingsError(f"{setting}: shorter than {KEY_BYTES} bytes; use at least {KEY_BYTES} random bytes")
-    if len(key) > _MOST_BYTES:
+    if len(content) > _MOST_BYTES:
         raise SettingsError(f"{setting}: longer than {_MOST_BYTES} bytes; name the file that holds the key")
-    return key
+    return content
 
 
 def problem_of(mode: int, owner: int, process: int) -> tuple[str, str] | None:

@@ -27,6 +27,7 @@ EMBEDDED_ALONE: Final = frozenset(
         "lease_seconds",
         "health",
         "log_format",
+        "schema_registry",
     }
 )
 DATAFLOW_ALONE: Final = frozenset({"shards", "dataflow"})

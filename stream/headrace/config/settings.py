@@ -20,6 +20,7 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 from headrace.config.dataflow import DataflowSettings
 from headrace.config.file_source import FileSource
 from headrace.config.profiles import FILE, Document, SettingsError
+from headrace.config.registry_settings import RegistrySettings
 from headrace.config.setting_origins import PREFIX, Source, Sources
 from headrace.core.resource_names import ARCHIVE, FIRST_KEY_VERSION, Names
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
@@ -37,6 +38,10 @@ MISSING_CONTRACTS: Final = (
 )
 SET_IT: Final = f"set it by flag, as HEADRACE_<NAME>, or in {FILE}"
 PROJECT: Final = r"^[a-z][a-z0-9-]{2,61}[a-z0-9]$"  # the id of a Google Cloud project
+_EXAMPLES: Final = {  # of each table, as JSON
+    "dataflow": '{"region": "europe-west1"}',
+    "schema_registry": '{"url": "https://registry.example/apis/ccompat/v7"}',
+}
 _VERSION: Final = re.compile("[a-z0-9]{1,8}")
 
 
@@ -91,6 +96,10 @@ class Settings(BaseSettings):
     dataflow: DataflowSettings = Field(
         default_factory=lambda: DataflowSettings.model_validate({}),
         description="where and on what the job runs on Dataflow",
+    )
+    schema_registry: RegistrySettings = Field(
+        default_factory=lambda: RegistrySettings.model_validate({}),
+        description="the schema registry whose ids payloads carry",
     )
 
     @field_validator("masking_key_version", mode="before")
@@ -205,9 +214,9 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
     """
     try:
         return Settings(**given)
-    except UnreadableVariableError:  # `dataflow` is the only table
-        example = '{"region": "europe-west1"}'
-        raise SettingsError(f"{PREFIX}DATAFLOW: not JSON; write a table such as {example}") from None
+    except UnreadableVariableError as error:  # its text is: error parsing value for field "dataflow" from source ...
+        name = next((each for each in _EXAMPLES if f'"{each}"' in str(error)), "dataflow")
+    raise SettingsError(f"{PREFIX}{name.upper()}: not JSON; write a table such as {_EXAMPLES[name]}")
 
 
 def refuse_emulators(key: str) -> None:

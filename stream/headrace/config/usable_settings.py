@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from headrace.config.profiles import Document
 from headrace.config.setting_origins import Origin, Sources
+from headrace.config.setting_tables import TABLES
 from headrace.config.settings import Settings, problem_of, read_settings
 
 NO_PROJECT: Final = "no-project"  # the value of `project` when it is missing; it has no default
@@ -57,9 +58,8 @@ def values_of(settings: Settings) -> dict[str, Any]:
 
 
 def _keys() -> list[tuple[str, ...]]:
-    inner = type(_default("dataflow")).model_fields
-    tops = [(name,) for name in Settings.model_fields if name != "dataflow"]
-    return [*tops, *(("dataflow", name) for name in inner)]
+    tops = [(name,) for name in Settings.model_fields if name not in TABLES]
+    return [*tops, *((table, name) for table, model in TABLES.items() for name in model.model_fields)]
 
 
 def _value(values: Any, key: tuple[str, ...]) -> Any:

@@ -9,8 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from headrace.config.dataflow import DataflowSettings
 from headrace.config.setting_origins import PREFIX, Source
+from headrace.config.setting_tables import TABLES
 from headrace.config.settings import SET_IT, Settings
 from headrace.config.usable_settings import UsableSettings, values_of
 from headrace.doctor.findings import Finding, Level, ok, stated
@@ -19,7 +19,13 @@ OTHER_VARIABLES: Final = frozenset(
     f"{PREFIX}{name}"
     for name in ("ACTOR", "CRASH_AT", "DEBUG", "PUBSUB_EMULATOR_JAR", "PUBSUB_SERVICE", "PURE", "WHEEL_PLATFORM")
 )
-_FILES: Final = ("masking_key_file", "archive_key_file")
+_FILES: Final = (
+    "masking_key_file",
+    "archive_key_file",
+    "schema_registry.password_file",
+    "schema_registry.token_file",
+    "schema_registry.client_key_file",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ def judge_variables(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _variables() -> frozenset[str]:
-    inner = (f"DATAFLOW__{name}" for name in DataflowSettings.model_fields)
+    inner = (f"{table}__{name}" for table, model in TABLES.items() for name in model.model_fields)
     return frozenset(f"{PREFIX}{name}".upper() for name in (*Settings.model_fields, *inner))
 
 

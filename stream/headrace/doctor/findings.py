@@ -30,6 +30,7 @@ class Area(StrEnum):
     EMULATORS = "emulators"
     VERSIONS = "versions"
     CONTRACTS = "contracts"
+    REGISTRY = "registry"
     KEYS = "keys"
     DISK = "disk"
     SERVICES = "services"

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from headrace.schemas.registry import Registry
 
 _NETWORK: Final = "check the network and its proxy"
+_OF_SETTINGS: Final = {
+    Area.CONTRACTS: "contracts",
+    Area.REGISTRY: "schema registry",
+    Area.KEYS: "keys",
+    Area.DISK: "journal",
+}
 
 
 @dataclass(slots=True)
@@ -51,12 +57,13 @@ class NearChecks:
     def _of_settings(self, settings: Settings | None) -> Iterator[Check]:
         if settings is None:
             why = "the settings cannot be read"
-            for area, subject in ((Area.CONTRACTS, "contracts"), (Area.KEYS, "keys"), (Area.DISK, "journal")):
+            for area, subject in _OF_SETTINGS.items():
                 yield Check(area, subject, partial(_not_checked, subject, why))
             return
-        yield Check(Area.CONTRACTS, "contracts", partial(self._look_at_contracts, settings))
-        yield Check(Area.KEYS, "keys", partial(_look_at_keys, settings))
-        yield Check(Area.DISK, "journal", partial(look_at_disk, settings.journal))
+        yield Check(Area.CONTRACTS, _OF_SETTINGS[Area.CONTRACTS], partial(self._look_at_contracts, settings))
+        yield Check(Area.REGISTRY, _OF_SETTINGS[Area.REGISTRY], partial(_look_at_registry, settings), _NETWORK)
+        yield Check(Area.KEYS, _OF_SETTINGS[Area.KEYS], partial(_look_at_keys, settings))
+        yield Check(Area.DISK, _OF_SETTINGS[Area.DISK], partial(look_at_disk, settings.journal))
 
     def _look_at_credentials(self) -> Iterator[Finding]:
         from headrace.doctor.check_credentials import look_at_credentials, open_clients
@@ -72,6 +79,12 @@ class NearChecks:
         check = ContractsCheck()
         yield from check.look(settings)
         self.registry = check.registry
+
+
+def _look_at_registry(settings: Settings) -> Iterable[Finding]:
+    from headrace.doctor.check_registry import look_at_registry
+
+    return look_at_registry(settings)
 
 
 def _look_at_keys(settings: Settings) -> Iterable[Finding]:

@@ -14,6 +14,7 @@ from google.cloud.bigquery import Client
 
 from headrace.bigquery.completeness_view import known_complete
 from headrace.bigquery.write_streams import WriteStreams
+from headrace.config.registry_access import access_of
 from headrace.config.settings import Settings
 from headrace.core.resource_names import Names
 from headrace.engine.clients import EngineClients
@@ -23,6 +24,7 @@ from headrace.engine.status import SubjectStatus
 from headrace.job import Job
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from headrace.runtime.reachability import JOB, reach
+from headrace.schema_registry.served_ids import ServedIds, id_spaces
 
 if TYPE_CHECKING:  # imported while the claim is taken
     from headrace.engine.sources import OpenSource, Preparer, Source
@@ -33,17 +35,30 @@ def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
     client = open_bigquery(settings.project)
     complete_until = known_complete(client, settings.names)
 
+    stop = threading.Event()
+    served_ids = _served_ids(settings, job, stop)
+
     @cache
     def opened() -> OpenSource:
         from headrace.engine.sources import from_subscriptions  # imports the client of Pub/Sub
 
-        return from_subscriptions(job, settings.names, journal, open_subscriber, complete_until)
+        return from_subscriptions(job, settings.names, journal, open_subscriber, complete_until, served_ids)
 
     def open_source(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return opened()(subject, status, stop)
 
-    stop = threading.Event()
-    return _engine(settings, job, journal, client, open_source, _here(), stop, once=False, prepare=opened)
+    return _engine(
+        settings,
+        job,
+        journal,
+        client,
+        open_source,
+        _here(),
+        stop,
+        once=False,
+        prepare=opened,
+        watch_registry=served_ids.watch.run if served_ids is not None else None,
+    )
 
 
 def build_backfill_engine(
@@ -65,6 +80,7 @@ def _engine(
     *,
     once: bool,
     prepare: Callable[[], object] = lambda: None,
+    watch_registry: Callable[[threading.Event], None] | None = None,
 ) -> Embedded:
     write = open_write(settings.project)
     clients = EngineClients(
@@ -93,7 +109,17 @@ def _engine(
         stop=stop,
         once=once,
         prepare=prepare_all,
+        watch_registry=watch_registry,
     )
+
+
+def _served_ids(settings: Settings, job: Job, stop: threading.Event) -> ServedIds | None:
+    """Return the schema ids of the job; None if no registry is named, or no payload carries ids."""
+    named, spaces = settings.schema_registry, id_spaces(job.registry)
+    access = access_of(named) if spaces else None
+    if access is None:
+        return None
+    return ServedIds(access, settings.journal, job.registry, spaces, stop)
 
 
 def _look_at_letters(names: Names) -> Callable[[], list[str]]:

@@ -62,6 +62,7 @@ class Embedded:
     once: bool = False  # for finite sources: any error ends the run, because a command waits for its end
     prepare: Callable[[], object] = lambda: None
     on_progress: Callable[[Progress], None] = lambda progress: None
+    watch_registry: Callable[[threading.Event], None] | None = None  # watches the schema registry until the stop
 
     def __post_init__(self) -> None:
         subjects = self.job.registry.subjects
@@ -177,6 +178,7 @@ class Embedded:
             look_seconds=self.look_seconds,
             witness_seconds=self.witness_seconds,
             once=self.once,
+            watch_registry=self.watch_registry,
         )
         self._loops.run(lambda: self.on_progress(self.progress))
 

@@ -12,6 +12,7 @@ from headrace.bigquery.append_result import HaltError
 from headrace.engine.clock_check import ClockError
 from headrace.engine.journal_errors import JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
+from headrace.schema_registry.registry_errors import PinBrokenError, PinFileError, RegistryError
 from headrace.schemas.errors import ContractError
 
 # All subjects share journal and claim. An engine that finds other rows than the committed ones must not go on.
@@ -25,7 +26,7 @@ def describe_error(error: Exception) -> str:
     Leave out the text of an error that is not Headrace's own, because it may contain values.
     """
     stays = "its messages stay in Pub/Sub, and the subject is tried again"
-    if isinstance(error, ContractError):
+    if isinstance(error, ContractError | RegistryError | PinBrokenError | PinFileError):
         return f"{error}; {stays}"
     return f"{type(error).__name__} at {innermost_calls(error)}: {stays}; if it does not go away, report this line"
 

@@ -40,8 +40,10 @@ class Loops:
         look_seconds: float,
         witness_seconds: float,
         once: bool,
+        watch_registry: Callable[[threading.Event], None] | None = None,
     ) -> None:
         self._status = status
+        self._watch_registry = watch_registry
         self._stop = stop
         self._recording_failure = recording_failure
         self._look_seconds = look_seconds
@@ -88,6 +90,9 @@ class Loops:
             threading.Thread(target=self._guarded, args=(watch_on, *looking), name="tables"),
             threading.Thread(target=self._guarded, args=(self._resources.run,), name="resources"),
         ]
+        if self._watch_registry is not None:
+            watch = (self._watch_registry, self._stop)
+            threads.append(threading.Thread(target=self._guarded, args=watch, name="schema registry"))
         for thread in threads:
             thread.start()
         with open_workers() as workers:

@@ -23,6 +23,7 @@ from headrace.engine.status import CIRCUIT, SubjectStatus
 from headrace.engine.task_steps import Steps, pausing
 from headrace.job import Job
 from headrace.steps.circuit_breaker import COUNTED, WINDOW, CircuitBreaker, CircuitOpenError, CircuitState, describe
+from headrace.steps.decode.decode_messages import Decoder
 
 SAMPLE_MESSAGES: Final = 100
 POLL_SECONDS: Final = 0.5  # how often a stop and the operator's command are checked
@@ -35,8 +36,17 @@ class SubjectCircuit:
     """The preparation and the circuit of one subject. Only the subject's loop uses it, so it is not thread-safe."""
 
     def __init__(
-        self, job: Job, subject: str, *, journal: Journal, puller: Puller, status: SubjectStatus, stop: threading.Event
+        self,
+        job: Job,
+        subject: str,
+        *,
+        journal: Journal,
+        puller: Puller,
+        status: SubjectStatus,
+        stop: threading.Event,
+        decoder: Decoder | None = None,
     ) -> None:
+        """Compile the preparation; without a *decoder*, no registry is asked for schema ids."""
         self._job = job
         self._subject = subject
         self._journal = journal
@@ -44,7 +54,7 @@ class SubjectCircuit:
         self._status = status
         self._stop = stop
         self._retry = RetryPolicy("sample", status, stop)
-        self._preparation = Preparation(job.registry, subject, job.window, job.token_key())
+        self._preparation = Preparation(job.registry, subject, job.window, job.token_key(), decoder)
         self._percent = job.registry.latest(subject).options.refuse_at_most
         self._breaker = CircuitBreaker(self._percent)
         self._between = FIRST_SAMPLE_SECONDS

@@ -19,10 +19,14 @@ from headrace.engine.prepare import Prepared
 from headrace.engine.pubsub_calls import Subscription
 from headrace.engine.pulled import Pulled
 from headrace.engine.puller import PULL_SECONDS, Puller
+from headrace.engine.registry_hold import HeldByRegistry
 from headrace.engine.scheduler import Scheduler
 from headrace.engine.status import SubjectStatus
 from headrace.engine.task_steps import Steps, Wake
 from headrace.job import Job
+from headrace.schema_registry.served_ids import ServedIds
+from headrace.steps.decode.decode_messages import Decoder
+from headrace.steps.decode.openers import opener_of
 
 SUBJECTS_A_CONNECTION: Final = 50
 PULLS_ALONG: Final = 40
@@ -81,12 +85,14 @@ def from_subscriptions(
     journal: Journal,
     open_subscriber: Callable[[], SubscriberClient],
     complete_until: Callable[[str], int],
+    served_ids: ServedIds | None = None,
 ) -> OpenSource:
     """Return a function that opens a subject's own subscription, behind its circuit breaker.
 
     Pub/Sub accepts about a hundred calls at a time on one connection. So at most SUBJECTS_A_CONNECTION subjects share a
     connection, and at most PULLS_ALONG further pulls are under way beside one pull of each subject. *complete_until*
-    returns the publish time up to which an earlier process has seen everything of a subject.
+    returns the publish time up to which an earlier process has seen everything of a subject. *served_ids* hold the
+    subjects whose payloads carry ids of a registry.
     """
     kept: dict[str, Continuity] = {}  # kept when a subject starts again
     subjects = list(job.registry.subjects)
@@ -99,6 +105,16 @@ def from_subscriptions(
         subscriber, along = shared[subject]
         calls = Subscription(subscriber, names.subscription(subject))
         puller = Puller(calls, subject, status=status, continuity=continuity, idle_seconds=idle_seconds, along=along)
-        return puller, SubjectCircuit(job, subject, journal=journal, puller=puller, status=status, stop=stop)
+        ids = served_ids.of(subject) if served_ids is not None else None
+        circuit = SubjectCircuit(
+            job,
+            subject,
+            journal=journal,
+            puller=puller,
+            status=status,
+            stop=stop,
+            decoder=None if ids is None else Decoder(job.registry, subject, opener_of(job.registry, subject, ids)),
+        )
+        return puller, circuit if ids is None else HeldByRegistry(circuit, ids, status, stop)
 
     return open_source

@@ -20,6 +20,7 @@ LETTERS: Final = "dead letters"  # the subscription of dead letters has a proble
 TALLIES: Final = "tallies"  # the name of their loop, beside those of subjects
 CIRCUIT: Final = "circuit"  # the circuit is open: too many messages are unreadable
 CONTRACT: Final = "contract"  # a contract is invalid: the subject is not pulled
+SCHEMA_REGISTRY: Final = "schema registry"  # schema ids cannot be trusted, or not be asked for
 FAILED: Final = "failed"  # an error of this subject alone: it is tried again
 
 

@@ -19,6 +19,7 @@ from headrace.dev.bigquery_environment import environments, is_being_installed
 from headrace.dev.emulators import FILES as LOCAL_FILES
 from headrace.engine.journal_files import is_journal_file
 from headrace.removal.items import Item
+from headrace.schema_registry.pin_file import is_pin_file
 
 _KEYS: Final = ("masking_key_file", "archive_key_file")
 _KEEP_KEY: Final = "a lost key cannot be made again; --keys removes it too"
@@ -43,7 +44,7 @@ def _files(kind: str, folder: Path, files: Iterable[Path]) -> Iterator[Item]:
 
 
 def _is_of_engine(name: str) -> bool:
-    return is_journal_file(name) or name == SOCKET
+    return is_journal_file(name) or is_pin_file(name) or name == SOCKET
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -39,6 +39,7 @@ MODULES: Final = {
         "sqlglot",
         "structlog",
         "typer",
+        "urllib3",
         "yaml",
     ),
     "beam": ("apache_beam", "google.cloud.secretmanager_v1"),

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from headrace.schemas.errors import ContractError
+from headrace.schemas.id_space import IdSpace
 from headrace.schemas.json_encoding.rules import CONVENTIONS
-from headrace.schemas.message_rules.encoding import Body, Compression, Encoding, Frame, IdSpace
+from headrace.schemas.message_rules.encoding import Body, Compression, Encoding, Frame
 from headrace.schemas.message_rules.envelope import (
     AttributesId,
     EmptyPayload,

@@ -9,6 +9,7 @@ from typing import Any, Final, assert_never
 
 from headrace.schemas.checked_values import boolean, mapping_of, member, refuse_unknown, text_in
 from headrace.schemas.errors import ContractError
+from headrace.schemas.id_space import IdSpace
 from headrace.schemas.json_encoding.parse_rules import parse_json_rules
 from headrace.schemas.json_encoding.rules import AVRO_JSON, JsonRules
 
@@ -52,13 +53,6 @@ _AVRO_JSON_TYPES: Final = frozenset({"application/avro+json", "application/vnd.a
 
 def _is_json(media: str) -> bool:
     return media in ("application/json", "text/json") or media.endswith("+json")
-
-
-class IdSpace(StrEnum):
-    """Ids of a registry: of contents, as Confluent's API resolves them, or of versions, counted over all subjects."""
-
-    CONTENT = "content"
-    GLOBAL = "global"
 
 
 class Compression(StrEnum):

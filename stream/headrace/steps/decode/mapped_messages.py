@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
@@ -69,12 +70,20 @@ class MappedMessages:
     def open(self, messages: Sequence[Message], refusals: list[Refusal]) -> Opened:
         """Read all messages up to their datums, and add invalid ones to *refusals*."""
         opened = Opened.none()
+        self._learn(messages)
         for index, message in enumerate(messages):
             try:
                 opened.add(index, message, self.check(message))
             except RefusedError as error:
                 refusals.append(Refusal(index, error.reason, error.detail))
         return opened
+
+    def _learn(self, messages: Sequence[Message]) -> None:
+        """Let the registry be asked for the ids of all messages together: each may take a pause of its own."""
+        for encoding, versions in self._versions.items():
+            if encoding.header_bytes and encoding.compression is None and not encoding.base64:
+                headers = {each.data[: encoding.header_bytes] for each in messages}
+                versions.learn(_schema_ids(headers, encoding))
 
     def dropped(self, messages: Sequence[Message]) -> frozenset[int]:
         """Return the indexes of messages without a payload, if the contract leaves them out."""
@@ -160,6 +169,12 @@ class MappedMessages:
         if self._rules.source_attribute is not None:
             return attributes.get(self._rules.source_attribute) or UNKNOWN_SOURCE
         return self._rules.source or attributes.get("ce-source") or UNKNOWN_SOURCE
+
+
+def _schema_ids(headers: Iterable[bytes], encoding: Encoding) -> Iterator[int | bytes | None]:
+    for header in headers:
+        with suppress(UndecodableError):
+            yield read_header(header, encoding).schema_id
 
 
 def _transcoded(transcode: Transcode, framed: Framed) -> bytes:

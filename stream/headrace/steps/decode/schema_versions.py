@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias, assert_never
+from collections.abc import Iterable, Mapping
+from typing import Final, Protocol, TypeAlias, assert_never
 
 from headrace.core.dead_letter import Reason
 from headrace.schemas.message_rules.encoding import Encoding, Frame
@@ -19,8 +19,20 @@ from headrace.schemas.message_rules.known_schemas import KnownSchemas
 from headrace.steps.decode.opened_messages import RefusedError
 
 SchemaId: TypeAlias = int | bytes
-AskRegistry: TypeAlias = Callable[[SchemaId], int | None]
-"""Asks a registry which version of the subject an id means; None for an id that is not of the subject."""
+
+
+class AskRegistry(Protocol):
+    """The ids of one subject that a registry knows."""
+
+    def learn(self, schema_ids: Iterable[int]) -> None:
+        """Ask for all ids that are not known, together; raises a named error if the registry cannot be asked now."""
+
+    def version_of(self, schema_id: int) -> int | None:
+        """Return the version of an id; None for an id that is not of the subject."""
+
+    def why_not(self, schema_id: int) -> str:
+        """Return why an id has no version."""
+
 
 _MOST_DIGITS: Final = 20
 _PIN: Final = "pin it with schema_ids in the contract of its version, or name a registry"
@@ -84,11 +96,19 @@ class SchemaVersions:
                 raise _unknown("the fingerprint is of no version here; add it to fingerprints of its version")
             return version
         version = self._known.schema_ids.get(schema_id)
-        if version is None and self._ask is not None:
-            version = self._ask(schema_id)
-        if version is None:
+        if version is not None:
+            return version
+        if self._ask is None or isinstance(schema_id, bytes):
             raise _unknown(f"the schema id is of no version here; {_PIN}")
+        version = self._ask.version_of(schema_id)
+        if version is None:
+            raise _unknown(self._ask.why_not(schema_id))
         return version
+
+    def learn(self, schema_ids: Iterable[SchemaId | None]) -> None:
+        """Let the registry be asked once for all ids that no contract pins."""
+        if self._ask is not None:
+            self._ask.learn(each for each in schema_ids if isinstance(each, int) and each not in self._known.schema_ids)
 
 
 def _default(encoding: Encoding, only: int) -> VersionRule:

@@ -1,0 +1,73 @@
+"""``headrace contracts``: options and help; imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headrace.cli import completion
+from headrace.cli.command_group import command_group
+from headrace.cli.options import Contracts, Format, Journal, Profile, examples, with_json
+
+contracts_app = command_group("Import contracts from a schema registry, and pin its ids.")
+
+
+@contracts_app.callback()
+def contracts() -> None:
+    """Import contracts from a schema registry, and pin its ids."""
+
+
+@contracts_app.command(
+    "import",
+    epilog=examples(
+        "headrace contracts import orders-value",
+        "headrace contracts import orders-value --subject order_placed --version 1 --version 2",
+        "headrace contracts import orders-value --from https://registry.example/apis/ccompat/v7 --folder contracts",
+    ),
+)
+@with_json
+def import_(
+    registry_subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="Subject of the registry.")],
+    url: Annotated[
+        str | None, typer.Option("--from", help="Base URL of the registry [HEADRACE_SCHEMA_REGISTRY__URL].")
+    ] = None,
+    folder: Annotated[Path | None, typer.Option(help="Folder of .avsc files [HEADRACE_CONTRACTS].")] = None,
+    subject: Annotated[str | None, typer.Option(help="Subject of the contracts; default: from SUBJECT.")] = None,
+    version: Annotated[
+        list[int] | None, typer.Option(min=1, help="Version to import; repeatable; default: all.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that differ.")] = False,
+    profile: Profile = None,
+    format_: Format = "table",
+) -> None:
+    """Write a registry's schemas as contracts, byte for byte.
+
+    Writes all files or none, and says what is left to declare.
+    """
+    from headrace.cli.commands.contracts_import import import_contracts
+
+    import_contracts(registry_subject, url, folder, subject, version or [], force, profile, format_)
+
+
+@contracts_app.command(
+    epilog=examples("headrace contracts pin order_placed --dry-run", "headrace contracts pin order_placed")
+)
+@with_json
+def pin(
+    subject: Annotated[str, typer.Argument(help="Subject of contracts.", autocompletion=completion.subjects)],
+    contracts: Contracts = None,
+    journal: Journal = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes, and make none.")] = False,
+    profile: Profile = None,
+    format_: Format = "table",
+) -> None:
+    """Accept what the registry's ids name now.
+
+    Ends the halt of a subject whose ids name other schemas than before. Run it on the machine with the engine's
+    journal.
+    """
+    from headrace.cli.commands.contracts_pin import pin_anew
+
+    pin_anew(subject, contracts, journal, dry_run, profile, format_)

@@ -1,0 +1,1 @@
+"""A schema registry with Confluent's API: its answers, their pins, and what they mean for a subject's messages."""
