@@ -134,6 +134,11 @@ def parse_pii(annotation: object, where: str) -> Pii | NotPersonal:
     return pii
 
 
+def parse_flag(annotations: Mapping[str, Any], key: str, where: str) -> bool:
+    """Read an annotation that is true or false, and false when it is absent."""
+    return _boolean(annotations.get(key, False), f"{where}.{key}")
+
+
 _PARAMETERS = {Mask.PARTIAL: {"keep_first", "keep_last"}, Mask.GENERALISE: {"to", "size"}}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final, NamedTuple, Protocol
 
-from headrace.schemas.containers import joined
+from headrace.schemas.containers import NO_BRANCH, joined
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.headers import two_readings
@@ -20,6 +20,7 @@ from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Record
 from headrace.schemas.program import Place, Program, compile_program
 from headrace.schemas.resolve import resolve_record
 from headrace.schemas.shared_constants import Status, check_constants
+from headrace.schemas.union_readers import UNREADABLE
 
 PURE: Final = "HEADRACE_PURE"  # environment variable: any value but 0 selects the pure-Python fallback
 
@@ -152,7 +153,8 @@ _REASONS: Final = {
     Status.BEYOND_64_BITS: "an integer of more than 64 bits",
     Status.LONGER_THAN_NEEDED: "an integer longer than it needs to be",
     Status.NEGATIVE_LENGTH: "a negative length",
-    Status.NO_BRANCH: "no branch of its union",
+    Status.NO_BRANCH: NO_BRANCH,
+    Status.UNREADABLE: UNREADABLE,
     Status.NO_BOOLEAN: "neither true nor false",
     Status.NOT_UTF8: "not UTF-8",
     Status.NO_UUID: "not a UUID",

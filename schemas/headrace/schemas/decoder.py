@@ -26,8 +26,11 @@ from headrace.schemas.containers import (
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.headers import FIRST_BYTES, header_before, two_readings
 from headrace.schemas.model import MAX_COLUMN_BYTES, Decimal, Fixed, Kind, Record, Scalar, Type
+from headrace.schemas.no_list import NO_LIST
 from headrace.schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value, resolve, resolve_record
+from headrace.schemas.resolve_unions import Absent, Choice, Member
 from headrace.schemas.scalars import Read, decimal_reader, float32, scalar_reader
+from headrace.schemas.union_readers import choice_reader, member_reader
 from headrace.schemas.varint import Malformed, read_long
 
 MAX_PAYLOAD_BYTES: Final = 1_048_576
@@ -36,10 +39,10 @@ Decode: TypeAlias = Callable[[bytes], list[Any]]
 
 
 def compile_decoder(writer: Record, reader: Record) -> Decode:
-    """Compile the function that reads a datum of *writer* as a list of values, in the order of *reader*'s fields.
+    """Compile the function that reads a datum of *writer* as a list of values, in the order of *reader*'s columns.
 
     Values have the types that Arrow takes: times and dates as integers, decimals as ``decimal.Decimal``, records as
-    dicts, maps as lists of ``{"key", "value"}``. A payload that is a datum both as it is and behind a known header is
+    dicts, maps as lists of ``{"key", "value"}``. A null list is :data:`headrace.schemas.no_list.NO_LIST`. A payload that is a datum both as it is and behind a known header is
     refused, unless one of the two contracts declares that payloads have no header.
 
     Raises:
@@ -48,7 +51,7 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
     resolved = resolve_record(writer, reader)
     room = Room()
     steps = [(step.name, step.place, _reader(step.value, room)) for step in resolved.steps]
-    empty: list[Any] = [None] * len(reader.fields)
+    empty: list[Any] = [None] * len(resolved.names)
     for place, default in resolved.defaults:
         empty[place] = default
 
@@ -69,6 +72,8 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
             raise UndecodableError(failure.why, joined(failure.path), failure.offset) from None
         if position != len(data):
             raise UndecodableError(f"{len(data) - position} bytes follow the last field", offset=position)
+        for place in resolved.is_null_places:
+            row[place + 1] = row[place] is NO_LIST
         return row
 
     def decode_unambiguous(data: bytes) -> list[Any]:
@@ -88,16 +93,27 @@ def value_reader(type_: Type) -> Read:
 def _reader(resolved: Resolved, room: Room | None) -> Read:
     match resolved:
         case Nullable(item, null_first):
-            return optional_reader(_reader(item, room), null_first)
+            return optional_reader(_reader(item, room), null_first, NO_LIST if isinstance(item, Items) else None)
         case Items(item, of_map, width):
             return (map_reader if of_map else array_reader)(_reader(item, room), room, width)
-        case Fields(steps, defaults, names):
+        case Fields(steps, defaults, names, is_null_places):
             read = [(step.name, step.place >= 0, _reader(step.value, room)) for step in steps]
-            return record_reader(read, {names[place]: value for place, value in defaults})
+            is_null = [(names[place], names[place + 1]) for place in is_null_places]
+            return record_reader(read, {names[place]: value for place, value in defaults}, is_null)
+        case Choice():
+            return _choice(resolved, room)
+        case Member(place, value, names, empty):
+            return member_reader(_reader(value, room), names[place], dict(zip(names, empty, strict=True)))
         case Symbols(symbols):
             return _enumeration(symbols)
         case Value(type_, into):
             return _value(type_, into)
+
+
+def _choice(choice: Choice, room: Room | None) -> Read:
+    readers = [None if isinstance(each, Absent) else _reader(each, room) for each in choice.branches]
+    null = choice.branches.index(Absent.NULL) if Absent.NULL in choice.branches else None
+    return choice_reader(list(zip(choice.names, readers, strict=True)), null, choice.nothing)
 
 
 def _value(type_: Scalar | Decimal | Fixed, into: Kind | None) -> Read:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from headrace.schemas.errors import ContractError, InvalidEventError
-from headrace.schemas.model import MISSING, Array, Enumeration, Field, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import MISSING, Array, Enumeration, Field, Kind, Map, Optional, Record, Scalar, Type, Union
+from headrace.schemas.no_list import NO_LIST
 from headrace.schemas.scalars import float32
+from headrace.schemas.stored import is_list
 from headrace.schemas.validate import validate
 
 _PLAIN: Final[dict[Kind, Callable[[Any], Any]]] = {
@@ -35,8 +37,10 @@ def default_value(field: Field, where: str) -> Any:
         if (value is None) != type_.null_first:
             raise ContractError(where, "its default is not of the first type of its union", _reordered(type_))
         if value is None:
-            return None
+            return NO_LIST if is_list(type_) else None
         type_ = type_.item
+    if isinstance(type_, Union) and value is None and type_.null == 0:
+        return None
     match type_:
         case Array() if value == []:
             return []

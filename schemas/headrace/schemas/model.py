@@ -28,6 +28,16 @@ class Kind(StrEnum):
     LOCAL_TIMESTAMP_MICROS = "local-timestamp-micros"
 
 
+AVRO_TYPES: Final = {
+    Kind.UUID: "string",
+    Kind.DATE: "int",
+    Kind.TIME_MILLIS: "int",
+    Kind.TIME_MICROS: "long",
+    Kind.TIMESTAMP_MILLIS: "long",
+    Kind.TIMESTAMP_MICROS: "long",
+    Kind.LOCAL_TIMESTAMP_MILLIS: "long",
+    Kind.LOCAL_TIMESTAMP_MICROS: "long",
+}  # the types of kinds that are logical types
 MAX_ITEMS: Final = 100_000  # of one array or map
 MAX_COLUMN_BYTES: Final = 16_777_216  # of one datum's items in columns, where one byte of payload may become many
 NUMBERS: Final = frozenset({Kind.INT, Kind.LONG, Kind.FLOAT, Kind.DOUBLE})
@@ -93,6 +103,36 @@ class Optional:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """One type of a union: its *name* in Avro's JSON encoding, and the *member* of the union's column that holds it."""
+
+    name: str
+    member: str
+    type: Type
+    pii: Pii | NotPersonal | None = None
+
+    @property
+    def field(self) -> Field:
+        """The member as a field."""
+        return Field(self.member, self.type, pii=self.pii)
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """A value of one of several types; *null* is the index of null among all types as written, None without it."""
+
+    branches: tuple[Branch, ...]
+    null: int | None = None
+
+    @property
+    def written(self) -> tuple[Branch | None, ...]:
+        """The branches in the order of their indexes in a payload, with None for null."""
+        if self.null is None:
+            return self.branches
+        return (*self.branches[: self.null], None, *self.branches[self.null :])
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Named fields, in the order of the payload.
 
@@ -104,7 +144,7 @@ class Record:
     datum: bool = False
 
 
-Type: TypeAlias = Scalar | Decimal | Fixed | Enumeration | Array | Map | Optional | Record
+Type: TypeAlias = Scalar | Decimal | Fixed | Enumeration | Array | Map | Optional | Union | Record
 
 
 class Mask(StrEnum):
@@ -161,23 +201,32 @@ MISSING: Final = Missing.MISSING
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a record. *pii* is ``None`` if the field has no classification."""
+    """One field of a record. *pii* is ``None`` if the field has no classification.
+
+    *is_null_column* adds a column that tells a null list or map from an empty one.
+    """
 
     name: str
     type: Type
     doc: str = ""
     default: Any = MISSING
     pii: Pii | NotPersonal | None = None
+    is_null_column: bool = False
 
     @property
     def optional(self) -> bool:
         """Whether null is a value of this field."""
-        return isinstance(self.type, Optional)
+        return is_nullable(self.type)
 
     @property
     def mask(self) -> Pii | None:
         """The mask of the field; None if it is not masked."""
         return self.pii if isinstance(self.pii, Pii) else None
+
+
+def is_nullable(type_: Type) -> bool:
+    """Return whether null is a value of a type."""
+    return isinstance(type_, Optional) or (isinstance(type_, Union) and type_.null is not None)
 
 
 def bare(type_: Type) -> Type:
@@ -195,10 +244,21 @@ def inner(type_: Type) -> Type:
 
 
 def walk(record: Record, path: str = "") -> Iterator[tuple[str, Field]]:
-    """Yield every field with its dotted path, outer fields first."""
+    """Yield every field with its dotted path, outer fields first; the members of a union count as its fields."""
     for field in record.fields:
         here = f"{path}{field.name}"
         yield here, field
-        nested = inner(field.type)
-        if isinstance(nested, Record):
-            yield from walk(nested, f"{here}.")
+        yield from _walk_parts(field.type, here)
+
+
+def _walk_parts(type_: Type, path: str) -> Iterator[tuple[str, Field]]:
+    match inner(type_):
+        case Record() as nested:
+            yield from walk(nested, f"{path}.")
+        case Union(branches):
+            for branch in branches:
+                here = f"{path}.{branch.member}"
+                yield here, branch.field
+                yield from _walk_parts(branch.type, here)
+        case _:
+            return

@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from headrace.schemas.annotations import parse_pii
+from headrace.schemas.annotations import parse_flag, parse_pii
 from headrace.schemas.errors import ContractError
 from headrace.schemas.model import (
     MISSING,
     Array,
+    Branch,
     Decimal,
     Enumeration,
     Field,
@@ -21,7 +22,10 @@ from headrace.schemas.model import (
     Record,
     Scalar,
     Type,
+    Union,
 )
+from headrace.schemas.stored import is_wrapped
+from headrace.schemas.unions import branch_name, member_names, namespace_of, refuse_twice
 
 MAX_DEPTH = 32
 MAX_LEVELS = 15  # of nested records: BigQuery's limit; a map is one level
@@ -47,7 +51,7 @@ _TYPE_KEYS = {
     "fixed": {"type", "name", "namespace", "doc", "size", "logicalType", "precision", "scale"},
 }
 _ANNOTATED_KEYS = {"type", "logicalType", "precision", "scale"}
-_FIELD_KEYS = {"name", "type", "doc", "default", "pii"}
+_FIELD_KEYS = {"name", "type", "doc", "default", "pii", "is_null_column"}
 
 
 def parse_record(avro: Mapping[str, Any], where: str) -> Record:
@@ -68,6 +72,7 @@ class _Parser:
     def __init__(self) -> None:
         self._named: dict[str, Type] = {}
         self._open: set[str] = set()
+        self._namespace = ""
         # of each record: levels and columns, with every use of a named type counted
         self._sizes: dict[str, tuple[int, int]] = {}
 
@@ -79,7 +84,9 @@ class _Parser:
         if not isinstance(fields, list) or not fields:
             raise ContractError(where, "a record without fields", "give it a field")
         self._open.add(name)
+        around, self._namespace = self._namespace, namespace_of(avro, self._namespace)
         parsed = tuple(self._field(field, where, number, depth) for number, field in enumerate(fields))
+        self._namespace = around
         self._open.discard(name)
         lowered = [field.name.lower() for field in parsed]
         for duplicate in {name for name in lowered if lowered.count(name) > 1}:
@@ -104,11 +111,18 @@ class _Parser:
         match type_:
             case Record():
                 return self._sizes[type_.name]
-            case Optional(item=item) | Array(items=item):
+            case Optional(item):
                 return self._size(item)
+            case Array(items):
+                levels, columns = self._size(items)
+                wrapped = int(is_wrapped(items))
+                return levels + wrapped, columns + wrapped
             case Map():
                 levels, columns = self._size(type_.values)
                 return levels + 1, columns + 2
+            case Union(branches):
+                sizes = [self._size(branch.type) for branch in branches]
+                return 1 + max(levels for levels, _ in sizes), 1 + sum(columns for _, columns in sizes)
             case _:
                 return 0, 1
 
@@ -125,6 +139,7 @@ class _Parser:
             doc=check_doc(avro, where),
             default=avro.get("default", MISSING),
             pii=parse_pii(avro["pii"], f"{where}.pii") if "pii" in avro else None,
+            is_null_column=parse_flag(avro, "is_null_column", where),
         )
 
     def type(self, avro: object, where: str, depth: int) -> Type:
@@ -194,18 +209,36 @@ class _Parser:
         if nulls > 1:
             raise ContractError(where, "a union with null twice", 'write ["null", type]')
         if len(others) > 1:
-            raise ContractError(
-                where,
-                f"a union of {len(others)} types",
-                'a column has one type: replace it by an optional field for each type, ["null", type]',
-            )
+            return self._several(branches, where, depth)
         if not nulls:
             raise ContractError(where, "a union of one type", "write the type itself, without the brackets")
         null_first = branches[0] == "null"
         item = self.type(branches[1 if null_first else 0], where, depth + 1)
-        if isinstance(item, Optional):
+        if isinstance(item, Optional | Union):
             raise ContractError(where, "a union in a union", 'write null once: ["null", type]')
         return Optional(item, null_first)
+
+    def _several(self, types: list[Any], where: str, depth: int) -> Union:
+        """Parse a union of several types, whose column has a member for each of them."""
+        others = [each for each in types if each != "null"]
+        names = [branch_name(each, self._namespace) for each in others]
+        refuse_twice(names, where)
+        branches = tuple(
+            self._branch(each, name, member, where, depth)
+            for each, name, member in zip(others, names, member_names(names), strict=True)
+        )
+        return Union(branches, types.index("null") if "null" in types else None)
+
+    def _branch(self, avro: object, name: str, member: str, where: str, depth: int) -> Branch:
+        where = f"{where}.{member}"
+        pii = None
+        if isinstance(avro, Mapping) and "pii" in avro:
+            pii = parse_pii(avro["pii"], f"{where}.pii")
+            avro = {key: value for key, value in avro.items() if key != "pii"}
+        type_ = self.type(avro, where, depth + 1)
+        if isinstance(type_, Optional | Union):
+            raise ContractError(where, "a union in a union", "list the types of the inner union in the outer one")
+        return Branch(name, member, type_, pii)
 
     def _enum(self, avro: Mapping[str, Any], where: str) -> Enumeration:
         name = self._declare(avro, where)

@@ -15,7 +15,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from headrace.schemas.layout import Column, Layout
 from headrace.schemas.model import Decimal, Fixed, Kind, Scalar
+from headrace.schemas.no_list import NO_LIST
 from headrace.schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value
+from headrace.schemas.resolve_unions import Absent, Choice, Member
 from headrace.schemas.scalars import BOUNDS, Bounds, longest_decimal
 
 
@@ -36,6 +38,13 @@ class Code(IntEnum):
     ARRAY = 11  # a: the most bytes of one item in columns; the instructions of the item follow
     MAP = 12  # like ARRAY; a record of key and value follows
     DEFAULT = 13  # b: 1 for null and empty; otherwise a is a number, the bits of a double, or a symbol
+    CHOICE = 14  # a: index in numbers of the first branch's instruction, b: number of branches; they follow, each whole
+    MEMBER = 15  # the instruction of one member of a struct follows; the other members are null or empty
+    IS_NULL = 16  # a: the first byte of null in the payload; whether the next value begins with it, without reading it
+
+
+NULL_BRANCH: Final = -1  # in place of a branch's instruction
+UNREADABLE_BRANCH: Final = -2
 
 
 _LONG: Final = Bounds(-(2**63), 2**63 - 1, 1, "")
@@ -96,10 +105,21 @@ class _Writer:
         for step in fields.steps:
             kept = column is not None and step.place >= 0
             child, at = columns[step.place] if kept else (None, _READ_OVER)
+            if kept and step.place in fields.is_null_places:
+                self._is_null(null_byte(step.value), columns[step.place + 1][1], (*path, step.name))
             self._resolved(step.value, child, at, (*path, step.name))
         for place, value in fields.defaults if column else ():
             child, at = columns[place]
             self._default(value, child, at, (*path, fields.names[place]))
+            if place in fields.is_null_places:
+                child, at = columns[place + 1]
+                self._default(value is NO_LIST, child, at, (*path, fields.names[place + 1]))
+
+    def _is_null(self, byte: int | None, index: int, path: Path) -> None:
+        if byte is None:
+            self._write(Code.DEFAULT, 0, index, path, self._numbers(0))
+        else:
+            self._write(Code.IS_NULL, 0, index, path, byte)
 
     def _resolved(self, value: Resolved, column: Column | None, index: int, path: Path, optional: int = 0) -> None:
         match value:
@@ -111,12 +131,30 @@ class _Writer:
                 self.code[here][3] = len(self.code)
             case Items():
                 self._items(value, column, index, path, optional)
+            case Choice():
+                self._choice(value, column, index, path)
+            case Member(place, member, names):
+                here = self._write(Code.MEMBER, optional, index, path)
+                child, at = [*_children(column, index)][place] if column else (None, _READ_OVER)
+                self._resolved(member, child, at, path)
+                self.code[here][3] = len(self.code)
             case Symbols(symbols):
                 self._write(Code.ENUM, optional, index, path, len(self.symbols) // 2, len(symbols))
                 for symbol in symbols:
                     self._text(symbol)
             case Value():
                 self._value(value, optional, index, path)
+
+    def _choice(self, choice: Choice, column: Column | None, index: int, path: Path) -> None:
+        first = self._numbers(*(NULL_BRANCH for _ in choice.branches))
+        here = self._write(Code.CHOICE, 0, index, path, first, len(choice.branches))
+        for number, (branch, name) in enumerate(zip(choice.branches, choice.names, strict=True), first):
+            if isinstance(branch, Absent):
+                self.numbers[number] = NULL_BRANCH if branch is Absent.NULL else UNREADABLE_BRANCH
+            else:
+                self.numbers[number] = len(self.code)
+                self._resolved(branch, column, index, (*path, name))
+        self.code[here][3] = len(self.code)
 
     def _items(self, items: Items, column: Column | None, index: int, path: Path, optional: int) -> None:
         here = self._write(Code.MAP if items.of_map else Code.ARRAY, optional, index, path, items.width)
@@ -164,6 +202,17 @@ class _Writer:
         data = text.encode()
         self.symbols.extend((len(self.texts), len(data)))
         self.texts += data
+
+
+def null_byte(resolved: Resolved) -> int | None:
+    """Return the byte with which null begins in a payload; None if the value is never null."""
+    match resolved:
+        case Nullable(null_first=null_first):
+            return 0 if null_first else 2
+        case Choice(branches) if Absent.NULL in branches:
+            return 2 * branches.index(Absent.NULL)
+        case _:
+            return None
 
 
 def _children(column: Column, index: int) -> Iterator[tuple[Column, int]]:

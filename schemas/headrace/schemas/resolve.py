@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, assert_never
 
 from headrace.schemas.defaults import default_value
 from headrace.schemas.errors import ContractError
 from headrace.schemas.layout import column_of
-from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import (
+    Array,
+    Decimal,
+    Enumeration,
+    Field,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Scalar,
+    Type,
+    Union,
+)
+from headrace.schemas.resolve_unions import Absent, Choice, Member, into_union, of_union
+from headrace.schemas.stored import stored, stored_type, wrapper_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +72,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One field as written: *place* is its index among the reader's fields, -1 if it is skipped."""
+    """One field as written: *place* is its index among the reader's columns, -1 if it is skipped."""
 
     name: str
     place: int
@@ -65,14 +81,19 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A record: the writer's fields in order, and by place, the defaults of fields that the writer lacks."""
+    """A record: the writer's fields in order, and by place, the defaults of fields that the writer lacks.
+
+    *names* are those of the reader's columns. *is_null_places* has the place of each list with a column that says
+    whether it was null; that column comes next.
+    """
 
     steps: tuple[Step, ...]
     defaults: tuple[tuple[int, Any], ...]
     names: tuple[str, ...]
+    is_null_places: tuple[int, ...] = ()
 
 
-Resolved: TypeAlias = Value | Symbols | Nullable | Items | Fields
+Resolved: TypeAlias = Value | Symbols | Nullable | Items | Fields | Choice | Member
 
 _PROMOTED: Final = {
     (Kind.INT, Kind.LONG),
@@ -92,21 +113,35 @@ def resolve_record(writer: Record, reader: Record, path: str = "", kept: bool = 
     Raises:
         ContractError: *reader* cannot read events of *writer*.
     """
-    places = {field.name: (index, field.type) for index, field in enumerate(reader.fields)}
+    placed = list(_placed(reader))
+    places = {field.name: (place, field.type) for place, field in placed}
     steps = []
     for field in writer.fields:
         place, into = places.get(field.name, (-1, field.type))
         value = resolve(field.type, into, f"{path}{field.name}", kept and place >= 0)
         steps.append(Step(field.name, place, value))
     written = {field.name for field in writer.fields}
-    new = [(index, field) for index, field in enumerate(reader.fields) if field.name not in written]
-    defaults = tuple((index, default_value(field, f"{path}{field.name}")) for index, field in new)
-    return Fields(tuple(steps), defaults, tuple(field.name for field in reader.fields))
+    new = [(place, field) for place, field in placed if field.name not in written]
+    defaults = tuple((place, default_value(field, f"{path}{field.name}")) for place, field in new)
+    names = tuple(field.name for field in stored(reader).fields)
+    return Fields(tuple(steps), defaults, names, tuple(place for place, field in placed if field.is_null_column))
+
+
+def _placed(reader: Record) -> Iterator[tuple[int, Field]]:
+    """Yield the fields of a record, each with the place of its column."""
+    place = 0
+    for field in reader.fields:
+        yield place, field
+        place += 2 if field.is_null_column else 1
 
 
 def resolve(writer: Type, reader: Type, path: str, kept: bool = True) -> Resolved:
     """Return how a value of *writer* is read as a value of *reader*; raises ContractError if that is impossible."""
     match writer, reader:
+        case Union(), _:
+            return of_union(writer, reader, path, lambda one, other, at: resolve(one, other, at, kept))
+        case _, Union():
+            return into_union(writer, reader, path, lambda one, other, at: resolve(one, other, at, kept))
         case Optional(), Optional():
             return Nullable(resolve(writer.item, reader.item, path, kept), writer.null_first)
         case _, Optional():
@@ -114,7 +149,7 @@ def resolve(writer: Type, reader: Type, path: str, kept: bool = True) -> Resolve
         case Record(), Record():
             return resolve_record(writer, reader, f"{path}.", kept)
         case Array(), Array():
-            item = resolve(writer.items, reader.items, path, kept)
+            item = _wrapped(reader.items, resolve(writer.items, reader.items, path, kept))
             return Items(item, False, _width(reader, item) if kept else 0)
         case Map(), Map():
             item = resolve(writer.values, reader.values, path, kept)
@@ -135,6 +170,11 @@ def resolve(writer: Type, reader: Type, path: str, kept: bool = True) -> Resolve
             )
 
 
+def _wrapped(items: Type, item: Resolved) -> Resolved:
+    name = wrapper_of(items)
+    return item if name is None else Member(0, item, (name,), (None,))
+
+
 def _named(type_: Type) -> str:
     match type_:
         case Scalar(kind):
@@ -153,6 +193,8 @@ def _named(type_: Type) -> str:
             return "map"
         case Record():
             return "record"
+        case Union(branches):
+            return f"a union of {', '.join(branch.name for branch in branches)}"
         case _:
             assert_never(type_)
 
@@ -167,14 +209,16 @@ def _symbols(writer: Enumeration, reader: Enumeration, path: str) -> Symbols:
 
 
 def _width(reader: Array | Map, item: Resolved) -> int:
-    return column_of(reader).children[0].width + _text(item)
+    return column_of(stored_type(reader)).children[0].width + _text(item)
 
 
 def _text(resolved: Resolved) -> int:
     """Return the most bytes of text that a value has in columns beyond those in its payload."""
     match resolved:
-        case Nullable(item):
+        case Nullable(item) | Member(value=item):
             return _text(item)
+        case Choice(branches):
+            return max(0, *(_text(each) for each in branches if not isinstance(each, Absent)), 0)
         case Symbols(symbols):
             return max(map(len, symbols))
         case Fields(steps, defaults):

@@ -42,8 +42,9 @@ class Status(IntEnum):
     BYTES_FOLLOW = 18
     TOO_LARGE = 19
     TWO_READINGS = 20
-    NO_MEMORY = 21
-    COLUMN_FULL = 22
+    UNREADABLE = 21
+    NO_MEMORY = 22
+    COLUMN_FULL = 23
 
 
 def shared_constants() -> dict[str, dict[str, int]]:

@@ -104,6 +104,62 @@ static enum status read_items(machine *vm, int32_t place) {
     return to ? append_list(to, to + 1) : ACCEPTED;
 }
 
+static enum status add_default(machine *vm, int32_t place) {
+    const instruction *op = vm->program->code + place;
+    enum status status = op->b || vm->skip < 0 ? append_nothing(vm, op)
+                                               : append_default(vm->program, op, column_of(vm, op));
+    return status == ACCEPTED ? ACCEPTED : refuse(vm, place, vm->in.at, status);
+}
+
+/* Read the index of a union's branch, and the value of that branch. */
+static enum status read_choice(machine *vm, int32_t place) {
+    const instruction *op = vm->program->code + place;
+    const uint8_t *start = vm->in.at;
+    int64_t index;
+    enum status status = read_long(&vm->in, &index);
+    if (status != ACCEPTED) return refuse(vm, place, start, status);
+    if (index < 0 || index >= op->b) return refuse(vm, place, start, NO_BRANCH);
+    int64_t branch = vm->program->numbers[op->a + index];
+    if (branch == NULL_BRANCH) return append_nothing(vm, op);
+    if (branch == UNREADABLE_BRANCH) return refuse(vm, place, start, UNREADABLE);
+    return run(vm, (int32_t)branch, vm->program->code[branch].next);
+}
+
+/* Read the value of one member of a struct; the other members are null or empty. */
+static enum status read_member(machine *vm, int32_t place) {
+    const instruction *op = vm->program->code + place;
+    column *to = column_of(vm, op);
+    enum status status = to ? append_slot(to, true) : ACCEPTED;
+    if (status != ACCEPTED) return status;
+    if (to) to->length++;
+    int32_t member = op[1].column - op->column;
+    for (int32_t below = 1; to && below < to->span; below += to[below].span) {
+        if (below == member) continue;
+        status = columns_append_nothing(to + below);
+        if (status != ACCEPTED) return status;
+    }
+    return run(vm, place + 1, op->next);
+}
+
+/* Append whether the next value begins with the byte of null, without reading it. */
+static enum status read_is_null(machine *vm, int32_t place) {
+    const instruction *op = vm->program->code + place;
+    if (vm->in.at == vm->in.end) return refuse(vm, place, vm->in.at, ENDS);
+    column *to = column_of(vm, op);
+    return to ? append_bool(to, *vm->in.at == op->a) : ACCEPTED;
+}
+
+/* Run an instruction that is neither a record nor one value. */
+static enum status read_parts(machine *vm, int32_t place) {
+    switch (vm->program->code[place].code) {
+        case DEFAULT: return add_default(vm, place);
+        case CHOICE: return read_choice(vm, place);
+        case MEMBER: return read_member(vm, place);
+        case IS_NULL: return read_is_null(vm, place);
+        default: return read_items(vm, place);
+    }
+}
+
 /* Run the instructions from *place* up to *stop*. A refusal inside an array or map has its position already. */
 static enum status run(machine *vm, int32_t place, int32_t stop) {
     while (place < stop) {
@@ -130,14 +186,12 @@ static enum status run(machine *vm, int32_t place, int32_t stop) {
             place++;
             continue;
         }
-        if (op->code == ARRAY || op->code == MAP) {
-            status = read_items(vm, place);
-            if (status != ACCEPTED) return status;
-        } else {
-            status = op->code != DEFAULT    ? read_value(vm->program, op, &vm->in, column_of(vm, op))
-                     : op->b || vm->skip < 0 ? append_nothing(vm, op)
-                                             : append_default(vm->program, op, column_of(vm, op));
+        if (op->code < RECORD) {
+            status = read_value(vm->program, op, &vm->in, column_of(vm, op));
             if (status != ACCEPTED) return refuse(vm, place, start, status);
+        } else {
+            status = read_parts(vm, place);
+            if (status != ACCEPTED) return status;
         }
         place = op->next;
     }

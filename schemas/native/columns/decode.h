@@ -7,15 +7,19 @@
 
 /* The limits of the strict decoder in Python, too: schemas/headrace/schemas/shared_constants.py compares them. */
 enum { MAX_DEPTH = 32, MAX_ITEMS = 100000, MAX_PAYLOAD = 1048576, MAX_WIDTH = 16777216 };
+enum { MAX_OPEN = 3 * MAX_DEPTH }; /* arrays, maps, unions and members around one value */
 #define LIMITS(X) X(MAX_DEPTH) X(MAX_ITEMS) X(MAX_PAYLOAD) X(MAX_WIDTH)
 
 /* What one instruction does; as in schemas/headrace/schemas/program.py, which says what *a* and *b* are. */
 #define OPCODES(X) \
     X(BOOLEAN) X(NUMBER) X(FLOAT) X(DOUBLE) X(STRING) X(BYTES) X(UUID) X(FIXED) X(ENUM) X(DECIMAL) X(RECORD) \
-    X(ARRAY) X(MAP) X(DEFAULT)
+    X(ARRAY) X(MAP) X(DEFAULT) X(CHOICE) X(MEMBER) X(IS_NULL)
 enum code { OPCODES(ENUMERATOR) OPCODE_COUNT };
 
 enum { NULL_FIRST = 1, NULL_SECOND = 2 };
+
+/* In place of the instruction of a union's branch; as in schemas/headrace/schemas/program.py. */
+enum { NULL_BRANCH = -1, UNREADABLE_BRANCH = -2 };
 
 typedef struct {
     int32_t code;
@@ -51,7 +55,7 @@ typedef struct {
     /* The position of a refusal: instruction, byte, and the index in each array or map around it, innermost first. */
     int32_t failed_at;
     int64_t offset;
-    int32_t indexes[MAX_DEPTH], depth;
+    int32_t indexes[MAX_OPEN], depth;
 } machine;
 
 /* Whether *checked* stays within its tables and fills each of *columns* once, so that no message can break out of them.

@@ -37,6 +37,7 @@ from headrace.schemas.model import (
     bare,
 )
 from headrace.schemas.registry import Contract
+from headrace.schemas.stored import stored
 
 TABLE_DOC: Final = 16_384  # characters of a description: cloud.google.com/bigquery/quotas#all_tables
 PROVISION_MAKES: Final = "`headrace provision` makes tables and columns"  # the remedy for rows that do not fit
@@ -88,13 +89,13 @@ def arrow_type(type_: Type) -> pa.DataType:
 
 
 def arrow_schema(record: Record) -> pa.Schema:
-    """Return the Arrow fields of a record, in the record's order."""
-    return pa.schema([_arrow_field(field.name, field.type) for field in record.fields])
+    """Return the Arrow fields of a record's columns, in the record's order."""
+    return pa.schema([_arrow_field(field.name, field.type) for field in stored(record).fields])
 
 
 def bigquery_fields(record: Record) -> list[bigquery.SchemaField]:
     """Return the BigQuery columns of a record, with modes and descriptions."""
-    return [_bigquery_field(field) for field in record.fields]
+    return [_bigquery_field(field) for field in stored(record).fields]
 
 
 def row_schema(contract: Contract) -> pa.Schema:
