@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from headrace.schemas.envelope import SchemaRef
-from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type, Union
 from headrace.schemas.registry import Contract, parse_contract
 from tests.support.builders import a_record, contract_json
 
@@ -44,9 +44,13 @@ def contracts(draw: st.DrawFn, exact: bool = False) -> Contract:
 
 @st.composite
 def _types(draw: st.DrawFn, names: count[int], exact: bool, depth: int) -> Any:
-    shape = draw(st.sampled_from(["single", "single", "optional", "array", "map"]))
+    shape = draw(st.sampled_from(["single", "single", "optional", "array", "map", "union", "list of lists"]))
+    if shape == "union":
+        return draw(_unions(names, exact, depth))
     item = draw(_items(names, exact, depth))
     match shape:
+        case "list of lists":
+            return draw(_lists(item))
         case "optional":
             return draw(st.sampled_from([["null", item], [item, "null"]]))
         case "array":
@@ -55,6 +59,32 @@ def _types(draw: st.DrawFn, names: count[int], exact: bool, depth: int) -> Any:
             return {"type": "map", "values": draw(st.sampled_from([item, ["null", item]]))}
         case _:
             return item
+
+
+@st.composite
+def _lists(draw: st.DrawFn, item: Any) -> Any:
+    """A list whose items are lists or nullable, or that is itself nullable."""
+    for _ in range(draw(st.integers(1, 2))):
+        item = draw(st.sampled_from([item, item if isinstance(item, list) else ["null", item]]))
+        item = draw(st.sampled_from([{"type": "array", "items": item}, {"type": "map", "values": item}]))
+    return draw(st.sampled_from([item, ["null", item], [item, "null"]]))
+
+
+@st.composite
+def _unions(draw: st.DrawFn, names: count[int], exact: bool, depth: int) -> Any:
+    """A union of types that other decoders tell apart by the Python types of their values, with null or without it."""
+    items = draw(st.lists(_items(names, exact, depth + 1), min_size=2, max_size=6))
+    items += draw(st.lists(st.sampled_from([{"type": "array", "items": "long"}, "string", "bytes"]), max_size=2))
+    apart = {_python_type(item): item for item in items} | {"boolean": "boolean", "string": "string"}
+    return draw(st.permutations([*apart.values(), *draw(st.sampled_from([[], ["null"]]))]))
+
+
+def _python_type(avro: Any) -> str:
+    """What values of a type are in other decoders."""
+    base = avro["type"] if isinstance(avro, dict) else avro
+    if base in ("fixed", "bytes"):
+        return "bytes"
+    return {"long": "int", "double": "float", "enum": "string"}.get(str(base), str(base))
 
 
 @st.composite
@@ -101,6 +131,9 @@ def _values(type_: Type) -> st.SearchStrategy[Any]:
     match type_:
         case Optional():
             return st.none() | _values(type_.item)
+        case Union():
+            some = [st.fixed_dictionaries({each.name: _values(each.type)}) for each in type_.branches]
+            return st.one_of([*some, st.none()] if type_.null is not None else some)
         case Array():
             return st.lists(_values(type_.items), max_size=4)
         case Map():

@@ -37,7 +37,9 @@ def joined(path: Sequence[str]) -> str:
 
 
 def optional_reader(read: Read, null_first: bool, nothing: Any = None) -> Read:
-    """Return the reader of a value or null; null is the first or the second branch of its union, and read as *nothing*.
+    """Return the reader of a value or null, which is read as *nothing*.
+
+    Null is the first or the second branch of its union.
     """
     null, value = (0, 2) if null_first else (2, 0)  # zigzag of the branch's index
 

@@ -42,8 +42,9 @@ def compile_decoder(writer: Record, reader: Record) -> Decode:
     """Compile the function that reads a datum of *writer* as a list of values, in the order of *reader*'s columns.
 
     Values have the types that Arrow takes: times and dates as integers, decimals as ``decimal.Decimal``, records as
-    dicts, maps as lists of ``{"key", "value"}``. A null list is :data:`headrace.schemas.no_list.NO_LIST`. A payload that is a datum both as it is and behind a known header is
-    refused, unless one of the two contracts declares that payloads have no header.
+    dicts, maps as lists of ``{"key", "value"}``. A null list is :data:`headrace.schemas.no_list.NO_LIST`. A payload
+    that is a datum both as it is and behind a known header is refused, unless one of the two contracts declares that
+    payloads have no header.
 
     Raises:
         ContractError: *reader* cannot read events of *writer*.

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias, assert_never
 from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.headers import FIRST_BYTES, HEADERS, header_before
-from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type, Union
 from headrace.schemas.varint import write_long
 
 Draw: TypeAlias = Callable[[], bytes]
@@ -83,7 +83,7 @@ class _Drawer:
                 return lambda: (self._chance.choice(HEADERS).magic + self._chance.randbytes(size))[:size]
             case Scalar(Kind.STRING | Kind.BYTES):
                 return self._text(1, _LONGEST)
-            case Optional() | Array() | Map() | Enumeration() | Decimal() | Scalar():
+            case Optional() | Union() | Array() | Map() | Enumeration() | Decimal() | Scalar():
                 return self.of(type_)
             case _:
                 assert_never(type_)
@@ -97,6 +97,8 @@ class _Drawer:
                 value = self.of(item)
                 uniform = chance.random
                 return lambda: some + value() if uniform() < 0.5 else null
+            case Union():
+                return self._branch(type_)
             case Record(fields=fields):
                 return _joined([self.of(field.type) for field in fields])
             case Array(items):
@@ -120,6 +122,16 @@ class _Drawer:
             return draw()
 
         return counted
+
+    def _branch(self, union: Union) -> Draw:
+        heads = [write_long(index) for index in range(len(union.written))]
+        values = [self.of(branch.type) if branch else bytes for branch in union.written]
+
+        def branch() -> bytes:
+            index = self._chance.randrange(len(values))
+            return heads[index] + values[index]()
+
+        return branch
 
     def _items(self, item: Draw) -> Draw:
         def items() -> bytes:

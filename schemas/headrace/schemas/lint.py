@@ -26,7 +26,6 @@ from headrace.schemas.model import (
     Map,
     Mask,
     NotPersonal,
-    Optional,
     Pii,
     Record,
     Scalar,

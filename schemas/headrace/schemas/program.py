@@ -133,7 +133,7 @@ class _Writer:
                 self._items(value, column, index, path, optional)
             case Choice():
                 self._choice(value, column, index, path)
-            case Member(place, member, names):
+            case Member(place, member):
                 here = self._write(Code.MEMBER, optional, index, path)
                 child, at = [*_children(column, index)][place] if column else (None, _READ_OVER)
                 self._resolved(member, child, at, path)

@@ -16,6 +16,7 @@ from fastavro.schema import SchemaParseException, UnknownType
 
 from headrace.schemas.annotations import Encoding, TableOptions, parse_table_options
 from headrace.schemas.decoder import Decode, compile_decoder
+from headrace.schemas.encode_tree import Encoder, has_union, tree_encoder
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError, UnknownSchemaError
 from headrace.schemas.folder import SUFFIX, contract_files
@@ -52,6 +53,11 @@ class Contract:
     def avro(self) -> Any:
         """The schema in fastavro's form, for encoding."""
         return fastavro.parse_schema(json.loads(self.json))
+
+    @cached_property
+    def encoder(self) -> Encoder | None:
+        """The encoder of whole events with unions of several types; None if fastavro encodes them."""
+        return tree_encoder(self.record) if has_union(self.record) else None
 
     @cached_property
     def decode(self) -> Decode:

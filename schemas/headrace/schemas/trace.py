@@ -11,8 +11,9 @@ from headrace.errors import Exit, HeadraceError
 from headrace.schemas.containers import FAILURES, array_reader, optional_reader, record_reader
 from headrace.schemas.decoder import compile_decoder, value_reader
 from headrace.schemas.errors import UndecodableError
-from headrace.schemas.model import Array, Field, Kind, Map, Optional, Pii, Record, Scalar, Type
+from headrace.schemas.model import Array, Branch, Field, Kind, Map, Optional, Pii, Record, Scalar, Type, Union
 from headrace.schemas.scalars import Read
+from headrace.schemas.union_readers import choice_reader
 
 KEPT: Final = 500  # values at the beginning, and as many before the end; a payload may hold hundreds of thousands
 
@@ -70,6 +71,11 @@ def pii_at(record: Record, path: str) -> Pii | None:
             if found is None or found.mask:
                 return found.mask if found else None
             type_ = found.type
+        if isinstance(type_, Union):
+            branch = next((each for each in type_.branches if each.member == name.partition("[")[0]), None)
+            if branch is None or isinstance(branch.pii, Pii):
+                return branch.pii if branch and isinstance(branch.pii, Pii) else None
+            type_ = branch.type
         while isinstance(type_, Optional | Array | Map):
             type_ = type_.items if isinstance(type_, Array) else _entry(type_) if isinstance(type_, Map) else type_.item
     return None
@@ -100,8 +106,10 @@ class _Walk:
                 return self._array(type_.items, path, pii)
             case Map():
                 return self._array(_entry(type_), path, pii)
-            case Optional(item=Record()):
-                return self._optional_record(type_, path, pii)
+            case Optional(item=Record() | Array() | Map()):
+                return self._optional_parts(type_, path, pii)
+            case Union():
+                return self._union(type_, path, pii)
             case _:
                 return self._leaf(type_, path, pii)
 
@@ -115,7 +123,7 @@ class _Walk:
             lambda data, position: self.reader(items, f"{path}[{next(index)}]", pii)(data, position),
         )
 
-    def _optional_record(self, type_: Optional, path: str, pii: Pii | None) -> Read:
+    def _optional_parts(self, type_: Optional, path: str, pii: Pii | None) -> Read:
         read = optional_reader(self.reader(type_.item, path, pii), type_.null_first)
 
         def optional(data: bytes, position: int) -> tuple[Any, int]:
@@ -125,6 +133,23 @@ class _Walk:
             return value, end
 
         return optional
+
+    def _union(self, union: Union, path: str, pii: Pii | None) -> Read:
+        readers = [("", None) if each is None else self._branch(each, path, pii) for each in union.written]
+        read = choice_reader(readers, union.null, None)
+
+        def one_of(data: bytes, position: int) -> tuple[Any, int]:
+            value, end = read(data, position)
+            if union.null is not None and data[position] == 2 * union.null:
+                self._note(Leaf(path, position, end, union, None, pii))
+            return value, end
+
+        return one_of
+
+    def _branch(self, branch: Branch, path: str, pii: Pii | None) -> tuple[str, Read]:
+        here = f"{path}.{branch.member}"
+        own = branch.pii if isinstance(branch.pii, Pii) else None
+        return branch.member, lambda data, position: self.reader(branch.type, here, pii or own)(data, position)
 
     def _leaf(self, type_: Type, path: str, pii: Pii | None) -> Read:
         read = value_reader(type_)

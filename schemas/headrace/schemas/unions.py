@@ -68,7 +68,9 @@ def refuse_twice(names: Sequence[str], where: str) -> None:
     """Refuse a union with two branches of one name: Avro cannot tell them apart."""
     for name, count in Counter(names).items():
         if count > 1:
-            raise ContractError(where, f"a union with {name} twice", "list each type once; make one of them a record with one field")
+            raise ContractError(
+                where, f"a union with {name} twice", "list each type once; make one of them a record with one field"
+            )
 
 
 def _digits(name: str) -> str:

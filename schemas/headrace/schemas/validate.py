@@ -24,10 +24,12 @@ from headrace.schemas.model import (
     Record,
     Scalar,
     Type,
+    Union,
 )
 from headrace.schemas.numbers import at_scale
 from headrace.schemas.plain import bytes_of, decimal_of, entries_of, items_of, text_of
 from headrace.schemas.validate_scalar import check_scalar, check_text, wrong
+from headrace.schemas.validate_union import only_fit, tagged
 
 Check: TypeAlias = Callable[[Any, Any, str], Any]
 
@@ -90,6 +92,17 @@ def _check_optional(type_: Optional, value: Any, path: str) -> Any:
     return None if value is None else _CHECKS[type(type_.item)](type_.item, value, path)
 
 
+def _check_union(type_: Union, value: Any, path: str) -> Any:
+    """Return ``{name of the branch: value}``, or None."""
+    if value is None and type_.null is not None:
+        return None
+    named = tagged(type_, value, path)
+    if named is None:
+        return only_fit(type_, value, path, lambda branch, given: check(branch, given, path))
+    branch, inside = named
+    return {branch.name: check(branch.type, inside, f"{path}.{branch.member}")}
+
+
 def _check_array(type_: Array, value: Any, path: str) -> list[Any]:
     items = items_of(value, path)
     if items is None:
@@ -148,6 +161,7 @@ def _check_count(items: Sized, path: str) -> None:
 
 _CHECKS: Final[dict[type, Check]] = {
     Optional: _check_optional,
+    Union: _check_union,
     Record: validate,
     Array: _check_array,
     Map: _check_map,

@@ -23,9 +23,11 @@ from headrace.schemas.model import (
     Record,
     Scalar,
     Type,
+    Union,
     bare,
 )
 from headrace.schemas.numbers import micros_of
+from headrace.schemas.stored import wrapper_of
 from headrace.schemas.strict_json import InvalidJsonError, read_json
 from headrace.schemas.times import read_datetime
 
@@ -55,7 +57,7 @@ def from_text(type_: Type, text: str, path: str) -> Any:
             if value is None:
                 raise _wrong(path, "write true or false")
             return value
-        case Array() | Map() | Record():
+        case Array() | Map() | Union() | Record():
             try:
                 return read_json(text)
             except InvalidJsonError as error:
@@ -69,13 +71,16 @@ def from_text(type_: Type, text: str, path: str) -> Any:
 def from_parts(type_: Type, value: Any, path: str) -> Any:
     """Convert maps from the lists of pairs or entries of Parquet and BigQuery's exports, at any depth.
 
-    BigQuery leaves nulls out of JSON, so an absent optional value becomes null.
+    BigQuery leaves nulls out of JSON, so an absent optional value becomes null. The structs in which a table holds
+    unions, and items that are lists or may be null, become those values again.
     """
     match type_:
         case Optional() if value is not None:
             return from_parts(type_.item, value, path)
         case Array() if isinstance(value, list):
-            return [from_parts(type_.items, each, path) for each in value]
+            return [from_parts(type_.items, _unwrapped(type_.items, each), path) for each in value]
+        case Union() if isinstance(value, dict):
+            return _branch(type_, value, path)
         case Map() if isinstance(value, list) and (found := _entries(value)) is not None:
             pairs = {key: from_parts(type_.values, each, path) for key, each in found}
             if len(pairs) != len(value):
@@ -91,6 +96,25 @@ def from_parts(type_: Type, value: Any, path: str) -> Any:
             }
         case _:
             return value
+
+
+def _unwrapped(items: Type, value: Any) -> Any:
+    """Return the item of an array without the struct around it, which a table has where BigQuery needs one."""
+    name = wrapper_of(items)
+    is_wrapper = name is not None and isinstance(value, dict) and value.keys() <= {name}
+    return value.get(name) if is_wrapper else value
+
+
+def _branch(union: Union, value: dict[str, Any], path: str) -> Any:
+    """Return a union's value by the name of its branch; *value* has that form, or that of the union's column."""
+    given = {name: each for name, each in value.items() if each is not None and each != []}
+    members = [each for each in union.branches if each.member in given]
+    if len(members) == 1 and len(given) == 1:
+        return {members[0].name: from_parts(members[0].type, given[members[0].member], path)}
+    branches = [each for each in union.branches if each.name in value]
+    if len(branches) == 1 and len(value) == 1:
+        return {branches[0].name: from_parts(branches[0].type, value[branches[0].name], path)}
+    return value
 
 
 def _entries(value: list[Any]) -> list[tuple[Any, Any]] | None:

@@ -23,6 +23,7 @@ from headrace.schemas.model import (
     Record,
     Scalar,
     Type,
+    Union,
     walk,
 )
 from headrace.schemas.registry import Registry
@@ -100,6 +101,11 @@ def _at(type_: Type, value: Any, names: Sequence[str]) -> list[Any]:
             return [] if value is None else _at(type_.item, value, names)
         case Array():
             return [found for item in value for found in _at(type_.items, item, names)]
+        case Union():
+            branches = [
+                branch for branch in type_.branches if branch.member == names[0] and branch.name in (value or {})
+            ]
+            return [found for branch in branches for found in _at(branch.type, value[branch.name], names[1:])]
         case Map():
             return [found for item in value.values() for found in _at(type_.values, item, names)]
         case Record():
