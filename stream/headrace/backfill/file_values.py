@@ -99,10 +99,21 @@ def from_parts(type_: Type, value: Any, path: str) -> Any:
 
 
 def _unwrapped(items: Type, value: Any) -> Any:
-    """Return the item of an array without the struct around it, which a table has where BigQuery needs one."""
+    """Return the item of an array without the struct around it, which a table has where BigQuery needs one.
+
+    A value that may also be the item itself is left as it is.
+    """
     name = wrapper_of(items)
-    is_wrapper = name is not None and isinstance(value, dict) and value.keys() <= {name}
-    return value.get(name) if is_wrapper else value
+    if name is None or not isinstance(value, dict) or not value.keys() <= {name}:
+        return value
+    match bare(items):
+        case Map():
+            inside = value.get(name)
+            return inside if isinstance(inside, list) and all(map(_is_entry, inside)) else value
+        case Record(fields=fields) if name in {each.name for each in fields} or not value:
+            return value
+        case _:
+            return value.get(name)
 
 
 def _branch(union: Union, value: dict[str, Any], path: str) -> Any:
