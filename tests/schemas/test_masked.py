@@ -85,8 +85,9 @@ def test_what_is_left_of_a_value_is_of_its_type(mask: Mask) -> None:
 
 def innermost(type_: Type) -> Type:
     found = inner(type_)
-    is_wrapper = isinstance(found, Record) and found.name == "item"
-    return innermost(found.fields[0].type) if is_wrapper else found
+    if isinstance(found, Record) and found.name == "item":
+        return innermost(found.fields[0].type)
+    return found
 
 
 def test_a_field_is_masked_however_deep_its_record_lies() -> None:

@@ -22,7 +22,7 @@ EACH_READER = pytest.mark.parametrize("reader", READERS)
 CARD = a_record("Card", ("number", "string"), ("tries", "int", {"default": 3})) | {"namespace": "shop"}
 BANK = a_record("Bank", ("iban", "string")) | {"namespace": "shop"}
 PAYMENT = ["string", "null", CARD, BANK, {"type": "array", "items": "long"}]
-NOTHING = {"string_value": None, "shop_Card_value": None, "shop_Bank_value": None, "array_value": []}
+NOTHING: dict[str, Any] = {"string_value": None, "shop_Card_value": None, "shop_Bank_value": None, "array_value": []}
 AT = {"at": MOMENT}
 
 

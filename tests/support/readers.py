@@ -152,7 +152,7 @@ def _holds(type_: Type, value: Any) -> bool:
             return isinstance(value, bool)
         case Scalar(Kind.FLOAT | Kind.DOUBLE):
             return isinstance(value, float)
-        case Scalar(Kind.STRING | Kind.UUID) | Enumeration():
+        case Scalar(Kind.STRING | Kind.UUID | Kind.JSON) | Enumeration():
             return isinstance(value, str | UUID)
         case Scalar(Kind.BYTES) | Fixed() | Decimal():
             return isinstance(value, bytes | decimal.Decimal)

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.json_text import canonical
 from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type, Union
 from headrace.schemas.registry import Contract, parse_contract
 from tests.support.builders import a_record, contract_json
@@ -21,6 +22,7 @@ FIXED_PROFILE = settings(derandomize=True, database=None, max_examples=80)
 _WIDE = decimal.Context(prec=80)
 _KINDS: dict[str, Any] = {
     **{name: name for name in ("boolean", "int", "long", "string", "bytes")},
+    "json": {"type": "string", "sqlType": "JSON"},
     "date": {"type": "int", "logicalType": "date"},
     "time-millis": {"type": "int", "logicalType": "time-millis"},
     "time-micros": {"type": "long", "logicalType": "time-micros"},
@@ -165,6 +167,15 @@ def _whole_millis(moment: Any) -> Any:
 _LOCAL = st.datetimes() | st.sampled_from([datetime.min, datetime.max, datetime(1970, 1, 1)])
 _INSTANTS = _LOCAL.map(lambda moment: moment.replace(tzinfo=UTC))
 _TIMES = st.times() | st.sampled_from([time.min, time.max])
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=4), inside, max_size=3),
+    max_leaves=5,
+)
 _SCALARS: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.BOOLEAN: st.booleans(),
     Kind.INT: st.integers(-(2**31), 2**31 - 1) | st.sampled_from([-(2**31), 2**31 - 1]),
@@ -174,6 +185,7 @@ _SCALARS: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.STRING: st.text(max_size=12),
     Kind.BYTES: st.binary(max_size=12),
     Kind.UUID: st.uuids() | st.uuids().map(str),
+    Kind.JSON: json_values.map(json.dumps).map(canonical),
     Kind.DATE: st.dates() | st.sampled_from([date.min, date.max]),
     Kind.TIME_MILLIS: _TIMES.map(_whole_millis),
     Kind.TIME_MICROS: _TIMES,

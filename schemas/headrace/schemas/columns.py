@@ -15,10 +15,12 @@ from headrace.schemas.containers import NO_BRANCH, joined
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.headers import two_readings
+from headrace.schemas.json_text import NOT_JSON, is_json, json_fault
 from headrace.schemas.layout import columns_of, pack
-from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Record
+from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Kind, Record
 from headrace.schemas.program import Place, Program, compile_program
 from headrace.schemas.resolve import resolve_record
+from headrace.schemas.scalars import scalar_reader
 from headrace.schemas.shared_constants import Status, check_constants
 from headrace.schemas.union_readers import UNREADABLE
 
@@ -110,7 +112,7 @@ class CompiledColumns:
         self._column = columns_of(reader)
         self.layout = pack(self._column)
         secret = os.urandom(16)
-        self._columns = module.Columns(self.layout, (int.from_bytes(secret[:8]), int.from_bytes(secret[8:])))
+        self._columns = module.Columns(self.layout, (int.from_bytes(secret[:8]), int.from_bytes(secret[8:])), is_json)
         self._writers: dict[int, _Writer] = {}
 
     def read(self, writers: Sequence[Record], messages: list[bytes]) -> list[Refused]:
@@ -123,9 +125,7 @@ class CompiledColumns:
         programs = [each.compiled for each in compiled]
         refusals, taken = self._columns.append(programs, messages, self._column.width, room)
         refused = [
-            Refused(
-                index, _error(compiled[index].program, Status(status), failed_at, offset, indexes, len(messages[index]))
-            )
+            Refused(index, _error(compiled[index].program, Status(status), failed_at, offset, indexes, messages[index]))
             for index, status, failed_at, offset, indexes in refusals
         ]
         return refused, taken
@@ -170,18 +170,28 @@ _REASONS: Final = {
 
 
 def _error(
-    program: Program, status: Status, failed_at: int, offset: int, indexes: Sequence[int], length: int
+    program: Program, status: Status, failed_at: int, offset: int, indexes: Sequence[int], message: bytes
 ) -> UndecodableError:
     if status is Status.TOO_LARGE:
         return UndecodableError(f"larger than {MAX_PAYLOAD_BYTES} bytes")
     if status is Status.BYTES_FOLLOW:
-        return UndecodableError(f"{length - offset} bytes follow the last field", offset=offset)
+        return UndecodableError(f"{len(message) - offset} bytes follow the last field", offset=offset)
     if status is Status.TWO_READINGS:
         return two_readings(offset)
     place = program.places[failed_at]
-    return UndecodableError(
-        place.why if status is Status.OUT_OF_RANGE else _REASONS[status], _path(place, indexes), offset
-    )
+    if status is Status.OUT_OF_RANGE:
+        why = place.why
+    elif status is Status.NOT_JSON:
+        why = _json_fault(message, offset)
+    else:
+        why = _REASONS[status]
+    return UndecodableError(why, _path(place, indexes), offset)
+
+
+def _json_fault(message: bytes, offset: int) -> str:
+    """Return why the text at *offset*, which the compiled module has refused, is not JSON."""
+    text, _ = scalar_reader(Kind.STRING)(message, offset)
+    return json_fault(text) or NOT_JSON
 
 
 def _path(place: Place, indexes: Sequence[int]) -> str:

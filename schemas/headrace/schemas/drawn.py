@@ -185,6 +185,8 @@ class _Drawer:
                 return self._text(0, _LONGEST)
             case Kind.BYTES:
                 return lambda: _sized(chance.randbytes(chance.randrange(21)))
+            case Kind.JSON:
+                return lambda: _sized(b'{"text": "%s"}' % chance.randbytes(chance.randrange(9)).hex().encode())
             case Kind.UUID:
                 text = "{0:08x}-{1:04x}-{1:04x}-{1:04x}-{2:012x}".format
                 return lambda: _sized(text(*(chance.getrandbits(bits) for bits in (32, 16, 48))).encode())

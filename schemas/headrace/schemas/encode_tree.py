@@ -150,6 +150,8 @@ def _avro(type_: Scalar | Decimal | Fixed | Enumeration) -> Any:
     match type_:
         case Scalar(kind):
             base = AVRO_TYPES.get(kind)
+            if kind is Kind.JSON:
+                return base
             return kind.value if base is None else {"type": base, "logicalType": kind.value}
         case Decimal(precision, scale, size):
             around = {"type": "bytes"} if size is None else {"type": "fixed", "size": size, **_NAMES}

@@ -81,8 +81,9 @@ _SCALARS: Final = {
     Kind.STRING: Layout.VARIABLE,
     Kind.BYTES: Layout.VARIABLE,
     Kind.UUID: Layout.VARIABLE,
+    Kind.JSON: Layout.VARIABLE,
 }
-_SHORTEST: Final = {Kind.FLOAT: 4, Kind.DOUBLE: 8, Kind.UUID: 37}
+_SHORTEST: Final = {Kind.FLOAT: 4, Kind.DOUBLE: 8, Kind.UUID: 37, Kind.JSON: 2}
 _KEY: Final = Column(Layout.VARIABLE, nullable=False)
 
 

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     STRING = "string"
     BYTES = "bytes"
     UUID = "uuid"
+    JSON = "json"
     DATE = "date"
     TIME_MILLIS = "time-millis"
     TIME_MICROS = "time-micros"
@@ -30,6 +31,7 @@ class Kind(StrEnum):
 
 AVRO_TYPES: Final = {
     Kind.UUID: "string",
+    Kind.JSON: "string",
     Kind.DATE: "int",
     Kind.TIME_MILLIS: "int",
     Kind.TIME_MICROS: "long",

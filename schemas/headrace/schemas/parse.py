@@ -51,6 +51,7 @@ _TYPE_KEYS = {
     "fixed": {"type", "name", "namespace", "doc", "size", "logicalType", "precision", "scale"},
 }
 _ANNOTATED_KEYS = {"type", "logicalType", "precision", "scale"}
+_JSON = {"type": "string", "sqlType": "JSON"}  # as BigQuery exports and loads JSON columns
 _FIELD_KEYS = {"name", "type", "doc", "default", "pii", "is_null_column"}
 
 
@@ -172,6 +173,8 @@ class _Parser:
                 return self._annotated(avro, where, depth)
 
     def _annotated(self, avro: Mapping[str, Any], where: str, depth: int) -> Type:
+        if avro == _JSON:
+            return Scalar(Kind.JSON)
         _refuse_keys(avro, _ANNOTATED_KEYS, where)
         base, logical = avro.get("type"), avro.get("logicalType")
         if logical is None:

@@ -41,6 +41,7 @@ class Code(IntEnum):
     CHOICE = 14  # a: index in numbers of the first branch's instruction, b: number of branches; they follow, each whole
     MEMBER = 15  # the instruction of one member of a struct follows; the other members are null or empty
     IS_NULL = 16  # a: the first byte of null in the payload; whether the next value begins with it, without reading it
+    JSON = 17  # a string that a JSON column can hold
 
 
 NULL_BRANCH: Final = -1  # in place of a branch's instruction
@@ -56,6 +57,7 @@ _CODES: Final = {
     Kind.STRING: Code.STRING,
     Kind.BYTES: Code.BYTES,
     Kind.UUID: Code.UUID,
+    Kind.JSON: Code.JSON,
 }
 
 

@@ -19,7 +19,7 @@ from headrace.schemas.varint import Malformed, read_length, read_long
 
 MOST: Final = 100  # invalid values of one datum
 _NO_UUID: Final = b"\x48" + b"00000000-0000-0000-0000-000000000000"
-_TEXTS: Final = {Kind.STRING: b"\0", Kind.UUID: _NO_UUID}
+_TEXTS: Final = {Kind.STRING: b"\0", Kind.UUID: _NO_UUID, Kind.JSON: b"\x04{}"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,10 @@ class Status(IntEnum):
     TOO_LARGE = 19
     TWO_READINGS = 20
     UNREADABLE = 21
-    NO_MEMORY = 22
-    COLUMN_FULL = 23
+    NOT_JSON = 22
+    NO_MEMORY = 23
+    COLUMN_FULL = 24
+    RAISED = 25
 
 
 def shared_constants() -> dict[str, dict[str, int]]:

@@ -149,6 +149,19 @@ static enum status read_is_null(machine *vm, int32_t place) {
     return to ? append_bool(to, *vm->in.at == op->a) : ACCEPTED;
 }
 
+static enum status read_json(machine *vm, int32_t place) {
+    column *to = column_of(vm, vm->program->code + place);
+    const uint8_t *start = vm->in.at;
+    int64_t length;
+    enum status status = read_length(&vm->in, &length);
+    const uint8_t *text = vm->in.at;
+    if (status == ACCEPTED && !is_utf8(text, length)) status = NOT_UTF8;
+    if (status == ACCEPTED) status = vm->check_json(vm->owner, text, length);
+    if (status != ACCEPTED) return refuse(vm, place, start, status);
+    vm->in.at += length;
+    return to ? append_text(to, text, length) : ACCEPTED;
+}
+
 /* Run an instruction that is neither a record nor one value. */
 static enum status read_parts(machine *vm, int32_t place) {
     switch (vm->program->code[place].code) {
@@ -156,6 +169,7 @@ static enum status read_parts(machine *vm, int32_t place) {
         case CHOICE: return read_choice(vm, place);
         case MEMBER: return read_member(vm, place);
         case IS_NULL: return read_is_null(vm, place);
+        case JSON: return read_json(vm, place);
         default: return read_items(vm, place);
     }
 }
@@ -220,7 +234,7 @@ static bool begins_as_header(const uint8_t *message, int64_t length) {
 static enum status refuse_two_readings(machine *vm, const uint8_t *message, int64_t length) {
     enum status status = ENDS;
     for (size_t each = 0; each < sizeof headers / sizeof *headers; each++) {
-        if (status == ACCEPTED || status == NO_MEMORY) break;
+        if (status == ACCEPTED || status >= NO_MEMORY) break;
         const struct header *header = headers + each;
         if (length <= header->length || memcmp(message, header->magic, (size_t)header->magic_length)) continue;
         vm->skip = -1;
@@ -230,7 +244,7 @@ static enum status refuse_two_readings(machine *vm, const uint8_t *message, int6
     }
     vm->failed_at = -1;
     vm->depth = 0;
-    return status == ACCEPTED ? TWO_READINGS : status == NO_MEMORY ? NO_MEMORY : ACCEPTED;
+    return status == ACCEPTED ? TWO_READINGS : status >= NO_MEMORY ? status : ACCEPTED;
 }
 
 enum status decode_message(machine *vm, const uint8_t *message, int64_t length) {

@@ -13,7 +13,7 @@ enum { MAX_OPEN = 3 * MAX_DEPTH }; /* arrays, maps, unions and members around on
 /* What one instruction does; as in schemas/headrace/schemas/program.py, which says what *a* and *b* are. */
 #define OPCODES(X) \
     X(BOOLEAN) X(NUMBER) X(FLOAT) X(DOUBLE) X(STRING) X(BYTES) X(UUID) X(FIXED) X(ENUM) X(DECIMAL) X(RECORD) \
-    X(ARRAY) X(MAP) X(DEFAULT) X(CHOICE) X(MEMBER) X(IS_NULL)
+    X(ARRAY) X(MAP) X(DEFAULT) X(CHOICE) X(MEMBER) X(IS_NULL) X(JSON)
 enum code { OPCODES(ENUMERATOR) OPCODE_COUNT };
 
 enum { NULL_FIRST = 1, NULL_SECOND = 2 };
@@ -48,6 +48,9 @@ typedef struct {
     column *columns;
     int32_t skip; /* -1: values are skipped, 0: they are appended */
     uint64_t secret[2];
+    /* Whether a text is JSON: ACCEPTED, NOT_JSON or RAISED; *owner* is its first argument. */
+    enum status (*check_json)(void *owner, const uint8_t *text, int64_t length);
+    void *owner;
     key *keys; /* of the open maps, the innermost last */
     int64_t keys_length, keys_capacity;
     reader in;

@@ -19,6 +19,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *layout;
     int32_t count;
+    PyObject *is_json; /* called with a text */
     column *columns;
     machine machine;
 } Columns;
@@ -94,15 +95,27 @@ static void program_dealloc(PyObject *object) {
     free_object(object);
 }
 
+/* Call *is_json* of the Columns *owner* with a text. */
+static enum status check_json(void *owner, const uint8_t *text, int64_t length) {
+    PyObject *answer = PyObject_CallFunction(((Columns *)owner)->is_json, "y#", (const char *)text, (Py_ssize_t)length);
+    int is_json = answer == NULL ? -1 : PyObject_IsTrue(answer);
+    Py_XDECREF(answer);
+    return is_json < 0 ? RAISED : is_json ? ACCEPTED : NOT_JSON;
+}
+
 static PyObject *columns_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     (void)kwargs;
-    PyObject *layout;
+    PyObject *layout, *is_json;
     unsigned long long secret[2];
-    if (!PyArg_ParseTuple(args, "S(KK)", &layout, secret, secret + 1)) return NULL;
+    if (!PyArg_ParseTuple(args, "S(KK)O", &layout, secret, secret + 1, &is_json)) return NULL;
     Columns *self = (Columns *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
     if (self == NULL) return NULL;
     Py_INCREF(layout);
     self->layout = layout;
+    Py_INCREF(is_json);
+    self->is_json = is_json;
+    self->machine.check_json = check_json;
+    self->machine.owner = self;
     self->machine.secret[0] = secret[0];
     self->machine.secret[1] = secret[1];
     bool good = read_layout(layout, &self->columns, &self->count);
@@ -120,6 +133,7 @@ static void columns_dealloc(PyObject *object) {
     PyMem_Free(self->columns);
     free(self->machine.keys);
     Py_XDECREF(self->layout);
+    Py_XDECREF(self->is_json);
     free_object(object);
 }
 
@@ -142,7 +156,7 @@ static int note_refusal(PyObject *refusals, Py_ssize_t index, enum status status
 
 /* Return the program at *index*; NULL, with an exception, when it was not compiled for these columns. */
 static const program *program_at(const Columns *self, PyObject *programs, Py_ssize_t index) {
-    PyObject *compiled = PyList_GetItem(programs, index); /* borrowed, and nothing here runs Python */
+    PyObject *compiled = PyList_GetItem(programs, index); /* borrowed: the caller holds its list */
     if (compiled == NULL) return NULL;
     if (!PyObject_TypeCheck(compiled, (PyTypeObject *)program_type) || ((Program *)compiled)->layout != self->layout) {
         PyErr_SetString(PyExc_ValueError, "the program was compiled for other columns");
@@ -154,7 +168,7 @@ static const program *program_at(const Columns *self, PyObject *programs, Py_ssi
 static bool append_one(Columns *self, PyObject *programs, PyObject *messages, Py_ssize_t index, PyObject *refusals) {
     char *message;
     Py_ssize_t length;
-    PyObject *bytes = PyList_GetItem(messages, index); /* borrowed too */
+    PyObject *bytes = PyList_GetItem(messages, index); /* borrowed: the caller holds its list */
     if (bytes == NULL || PyBytes_AsStringAndSize(bytes, &message, &length) < 0) return false;
     self->machine.program = program_at(self, programs, index);
     if (self->machine.program == NULL) return false;
@@ -162,6 +176,7 @@ static bool append_one(Columns *self, PyObject *programs, PyObject *messages, Py
     switch (status) {
         case ACCEPTED: return true;
         case NO_MEMORY: PyErr_NoMemory(); return false;
+        case RAISED: return false;
         case COLUMN_FULL:
             PyErr_SetString(PyExc_OverflowError, "columns of more than 2 GiB: read fewer messages at once");
             return false;
@@ -235,7 +250,7 @@ static PyType_Slot columns_slots[] = {
     {Py_tp_new, columns_new},
     {Py_tp_dealloc, columns_dealloc},
     {Py_tp_methods, columns_methods},
-    {Py_tp_doc, "Columns(layout, secret)"},
+    {Py_tp_doc, "Columns(layout, secret, is_json)"},
     {0, NULL},
 };
 

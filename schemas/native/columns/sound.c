@@ -113,7 +113,7 @@ static bool one_is_sound(const program *prog, int32_t place, int32_t stop, colum
     bool holds_null = to == NULL || !op->optional || to->nullable || to->layout == LIST;
     if (!holds_null || (to != NULL && !layout_fits((enum code)op->code, to->layout))) return false;
     if (!operands_are_sound(prog, op, to)) return false;
-    if (op->code < RECORD || op->code == DEFAULT || op->code == IS_NULL) return true;
+    if (op->code < RECORD || op->code == DEFAULT || op->code >= IS_NULL) return true;
     int within = open + (op->code != RECORD);
     if (within > MAX_OPEN) return false;
     if (op->code == CHOICE) return branches_are_sound(prog, place, columns, parent, within);

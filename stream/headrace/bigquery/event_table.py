@@ -40,6 +40,7 @@ from headrace.schemas.registry import Contract
 from headrace.schemas.stored import stored
 
 TABLE_DOC: Final = 16_384  # characters of a description: cloud.google.com/bigquery/quotas#all_tables
+JSON_METADATA: Final = {"ARROW:extension:name": "google:sqlType:json"}  # as BigQuery's own Arrow columns have it
 PROVISION_MAKES: Final = "`headrace provision` makes tables and columns"  # the remedy for rows that do not fit
 
 
@@ -53,6 +54,7 @@ _SCALARS: Final = {
     Kind.STRING: STRING,
     Kind.BYTES: BYTES,
     Kind.UUID: STRING,
+    Kind.JSON: ColumnType(pa.string(), "JSON"),
     Kind.DATE: ColumnType(pa.date32(), "DATE"),
     Kind.TIME_MILLIS: ColumnType(pa.time64("us"), "TIME"),
     Kind.TIME_MICROS: ColumnType(pa.time64("us"), "TIME"),
@@ -172,7 +174,9 @@ def type_of(column: bigquery.SchemaField) -> str:
 
 
 def _arrow_field(name: str, type_: Type) -> pa.Field:
-    return pa.field(name, arrow_type(type_), nullable=isinstance(type_, Optional))
+    is_json = bare(type_) == Scalar(Kind.JSON)
+    metadata = JSON_METADATA if is_json else None
+    return pa.field(name, arrow_type(type_), isinstance(type_, Optional), metadata)
 
 
 def _column(type_: Type) -> ColumnType:
