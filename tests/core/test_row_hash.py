@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from headrace.bigquery.event_table import META_SCHEMA, row_schema
 from headrace.core.row_hash import row_hashes
 from headrace.schemas.registry import Contract
-from tests.support.builders import BOOKING, decode, encode
+from tests.support.builders import BOOKING, MOMENT, a_contract, a_record, decode, encode
 from tests.support.strategies import FIXED_PROFILE, contracts, events
 
 WIDE = decimal.Context(prec=90)
@@ -191,6 +191,21 @@ def text_of(value: pa.Scalar) -> bytes:
         return struct.pack("<q", value.value if pa.types.is_temporal(type_) else value.as_py())
     text = value.as_py()
     return sized(text.encode() if isinstance(text, str) else text)
+
+
+def test_json_is_compared_by_its_value_at_any_depth() -> None:
+    json_type = {"type": "string", "sqlType": "JSON"}
+    inner = a_record("Inner", ("j", json_type))
+    contract = a_contract(("f", json_type), ("fs", {"type": "array", "items": json_type}), ("r", ["null", inner]))
+    schema = row_schema(contract)
+
+    def found(first: str, second: str) -> list[int]:
+        events = [{"f": first, "fs": [second], "r": {"j": first}}, {"f": "1", "fs": [], "r": None}]
+        return hashes(schema, *(a_row(contract, event | {"at": MOMENT}) for event in events))
+
+    assert found('{"a": 1, "b": 2}', "[1.0]") == found('{"b":2,"a":1e0}', "[1]")
+    assert found('{"a": 1}', "[1]") != found('{"a": 1}', "[2]")
+    assert found('{"a": 1}', "[1]") != found('{"a": 2}', "[1]")
 
 
 def sized(text: bytes) -> bytes:

@@ -110,7 +110,14 @@ def _is_json(field: pa.Field) -> bool:
 
 def _canonical(column: pa.Array) -> pa.Array:
     """Return JSON texts in one form: BigQuery gives a value back in a form of its own."""
-    return pa.array([None if text is None else canonical(text) for text in column.to_pylist()], column.type)
+    return pa.array([None if text is None else _canonical_text(text) for text in column.to_pylist()], column.type)
+
+
+def _canonical_text(text: str) -> str:
+    try:
+        return canonical(text)
+    except ValueError:  # the text is within a record that is null
+        return text
 
 
 def _list(column: pa.Array, item: pa.Field) -> _Values:
