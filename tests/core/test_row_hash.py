@@ -200,8 +200,8 @@ def test_json_is_compared_by_its_value_at_any_depth() -> None:
     schema = row_schema(contract)
 
     def found(first: str, second: str) -> list[int]:
-        events = [{"f": first, "fs": [second], "r": {"j": first}}, {"f": "1", "fs": [], "r": None}]
-        return hashes(schema, *(a_row(contract, event | {"at": MOMENT}) for event in events))
+        rows: list[dict[str, Any]] = [{"f": first, "fs": [second], "r": {"j": first}}, {"f": "1", "fs": [], "r": None}]
+        return hashes(schema, *(a_row(contract, event | {"at": MOMENT}) for event in rows))
 
     assert found('{"a": 1, "b": 2}', "[1.0]") == found('{"b":2,"a":1e0}', "[1]")
     assert found('{"a": 1}', "[1]") != found('{"a": 1}', "[2]")

@@ -179,7 +179,7 @@ def stored(value: Any) -> Any:
     return value
 
 
-EMPTY = {"string_value": None, "Cash_value": None, "array_value": []}
+EMPTY: dict[str, Any] = {"string_value": None, "Cash_value": None, "array_value": []}
 
 
 def in_columns(name: str, value: Any) -> Any:

@@ -99,7 +99,7 @@ FIELDS: list[tuple[str, Any, Any]] = [
     ("write precision", ("f", {"type": "bytes", "logicalType": "decimal"}), ("f", a_decimal(9, 0))),
     ("at most 38 digits before the point", ("f", a_decimal(76, 0)), ("f", a_decimal(76, 38))),
     ("give it a field", ("f", a_record("R")), ("f", a_record("R", ("a", "int")))),
-    ("by its id", ("f", a_record("R", ("a", "R"))), ("f", a_record("R", ("a", "string")))),
+    ("make the inner one optional", ("f", a_record("R", ("a", "R"))), ("f", a_record("R", ("a", ["null", "R"])))),
     ("use boolean, bytes, double", ("f", "String"), ("f", "string")),
     ("write a sentence, or leave doc out", ("f", "string", {"doc": 7}), ("f", "string", {"doc": "Seven."})),
     ("rename one", a_record("R", ("a", "int"), ("A", "int")), a_record("R", ("a", "int"), ("b", "int"))),

@@ -13,7 +13,20 @@ from hypothesis import strategies as st
 
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.json_text import canonical
-from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type, Union
+from headrace.schemas.model import (
+    Array,
+    Decimal,
+    Enumeration,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Recursive,
+    Scalar,
+    Type,
+    Union,
+)
 from headrace.schemas.registry import Contract, parse_contract
 from tests.support.builders import a_record, contract_json
 
@@ -150,6 +163,8 @@ def _values(type_: Type) -> st.SearchStrategy[Any]:
             return _decimals(type_)
         case Scalar():
             return _SCALARS[type_.kind]
+        case Recursive():
+            return st.deferred(lambda: events(type_.record))
 
 
 def _decimals(type_: Decimal) -> st.SearchStrategy[decimal.Decimal]:

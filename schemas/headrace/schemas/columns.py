@@ -7,20 +7,21 @@ the same messages with the same words, and a refused message leaves nothing in t
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Final, NamedTuple, Protocol
 
-from headrace.schemas.containers import NO_BRANCH, joined
+from headrace.schemas.containers import FAILURES, NO_BRANCH, joined, placed
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
-from headrace.schemas.errors import UndecodableError
+from headrace.schemas.errors import CompiledModuleError, UndecodableError
 from headrace.schemas.headers import two_readings
 from headrace.schemas.json_text import NOT_JSON, is_json, json_fault
 from headrace.schemas.layout import columns_of, pack
 from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Kind, Record
-from headrace.schemas.program import Place, Program, compile_program
+from headrace.schemas.program import INSTRUCTION_BYTES, OPERAND_OFFSET, Place, Program, compile_program
 from headrace.schemas.resolve import resolve_record
-from headrace.schemas.scalars import scalar_reader
+from headrace.schemas.scalars import Read, scalar_reader
 from headrace.schemas.shared_constants import Status, check_constants
 from headrace.schemas.union_readers import UNREADABLE
 
@@ -142,7 +143,13 @@ class CompiledColumns:
         program = self.program(writer)
         datum = writer.datum or self._reader.datum
         compiled = self._module.Program(
-            self.layout, program.code, program.numbers, program.symbols, program.texts, datum
+            self.layout,
+            program.code,
+            program.numbers,
+            program.symbols,
+            program.texts,
+            datum,
+            tuple(map(_guarded, program.readers)),
         )
         self._writers[id(writer)] = made = _Writer(writer, program, compiled)
         return made
@@ -179,6 +186,8 @@ def _error(
     if status is Status.TWO_READINGS:
         return two_readings(offset)
     place = program.places[failed_at]
+    if status is Status.BAD_SUBTREE:
+        return _subtree_error(program, failed_at, message, offset, _path(place, indexes))
     if status is Status.OUT_OF_RANGE:
         why = place.why
     elif status is Status.NOT_JSON:
@@ -186,6 +195,31 @@ def _error(
     else:
         why = _REASONS[status]
     return UndecodableError(why, _path(place, indexes), offset)
+
+
+def _guarded(read: Read) -> Callable[[bytes, int], tuple[bytes, int] | None]:
+    """Return a function for the compiled module: the text that *read* reads, and its end; None if it is refused."""
+
+    def guarded(message: bytes, position: int) -> tuple[bytes, int] | None:
+        try:
+            text, end = read(message, position)
+        except FAILURES:
+            return None
+        return text.encode(), end
+
+    return guarded
+
+
+def _subtree_error(program: Program, failed_at: int, message: bytes, offset: int, path: str) -> UndecodableError:
+    """Return why the record within itself at *offset*, which its reader has refused, is refused."""
+    (reader,) = struct.unpack_from("=i", program.code, failed_at * INSTRUCTION_BYTES + OPERAND_OFFSET)
+    try:
+        program.readers[reader](message, offset)
+    except FAILURES as error:
+        failure = placed(error, offset)
+        inside = joined(failure.path)
+        return UndecodableError(failure.why, joined([path, inside]) if inside else path, failure.offset)
+    raise CompiledModuleError("the compiled module and a reader in Python disagree; this is a bug, please report it")
 
 
 def _json_fault(message: bytes, offset: int) -> str:

@@ -27,9 +27,11 @@ from headrace.schemas.errors import UndecodableError
 from headrace.schemas.headers import FIRST_BYTES, header_before, two_readings
 from headrace.schemas.model import MAX_COLUMN_BYTES, Decimal, Fixed, Kind, Record, Scalar, Type
 from headrace.schemas.no_list import NO_LIST
+from headrace.schemas.recursion import Subtree
 from headrace.schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value, resolve, resolve_record
 from headrace.schemas.resolve_unions import Absent, Choice, Member
 from headrace.schemas.scalars import Read, decimal_reader, float32, scalar_reader
+from headrace.schemas.subtree_readers import Nest, charged, nested_reader, text_cost, text_reader
 from headrace.schemas.union_readers import choice_reader, member_reader
 from headrace.schemas.varint import Malformed, read_long
 
@@ -91,30 +93,53 @@ def value_reader(type_: Type) -> Read:
     return _reader(resolve(type_, type_, ""), None)
 
 
-def _reader(resolved: Resolved, room: Room | None) -> Read:
+def subtree_reader(subtree: Subtree) -> Read:
+    """Return the reader of a record within itself as a JSON text."""
+    return _subtree(subtree, None, None)
+
+
+def _reader(resolved: Resolved, room: Room | None, nest: Nest | None = None) -> Read:
+    """Return a reader whose lists take *room*; *nest* is that of the JSON text around it."""
     match resolved:
         case Nullable(item, null_first):
-            return optional_reader(_reader(item, room), null_first, NO_LIST if isinstance(item, Items) else None)
+            nothing = NO_LIST if isinstance(item, Items) else None
+            return optional_reader(_reader(item, room, nest), null_first, nothing)
         case Items(item, of_map, width):
-            return (map_reader if of_map else array_reader)(_reader(item, room), room, width)
-        case Fields(steps, defaults, names, is_null_places):
-            read = [(step.name, step.place >= 0, _reader(step.value, room)) for step in steps]
-            is_null = [(names[place], names[place + 1]) for place in is_null_places]
-            return record_reader(read, {names[place]: value for place, value in defaults}, is_null)
+            more = text_cost(item) if nest else 0
+            return (map_reader if of_map else array_reader)(_reader(item, room, nest), room, width + more)
+        case Fields():
+            return _fields(resolved, room, nest)
         case Choice():
-            return _choice(resolved, room)
+            return _choice(resolved, room, nest)
         case Member(place, value, names, empty):
-            return member_reader(_reader(value, room), names[place], dict(zip(names, empty, strict=True)))
+            return member_reader(_reader(value, room, nest), names[place], dict(zip(names, empty, strict=True)))
+        case Subtree():
+            return _subtree(resolved, room, nest)
         case Symbols(symbols):
             return _enumeration(symbols)
         case Value(type_, into):
             return _value(type_, into)
 
 
-def _choice(choice: Choice, room: Room | None) -> Read:
-    readers = [None if isinstance(each, Absent) else _reader(each, room) for each in choice.branches]
+def _fields(fields: Fields, room: Room | None, nest: Nest | None) -> Read:
+    steps = [(step.name, step.place >= 0, _reader(step.value, room, nest)) for step in fields.steps]
+    defaults = {fields.names[place]: value for place, value in fields.defaults}
+    return record_reader(steps, defaults, [(fields.names[at], fields.names[at + 1]) for at in fields.is_null_places])
+
+
+def _choice(choice: Choice, room: Room | None, nest: Nest | None) -> Read:
+    readers = [None if isinstance(each, Absent) else _reader(each, room, nest) for each in choice.branches]
     null = choice.branches.index(Absent.NULL) if Absent.NULL in choice.branches else None
     return choice_reader(list(zip(choice.names, readers, strict=True)), null, choice.nothing)
+
+
+def _subtree(subtree: Subtree, room: Room | None, nest: Nest | None) -> Read:
+    return text_reader(subtree, room, _nested) if nest is None else nested_reader(subtree, nest, _nested)
+
+
+def _nested(subtree: Subtree, nest: Nest) -> Read:
+    resolved = resolve_record(subtree.writer.record, subtree.reader.record)
+    return charged(_fields(resolved, nest.room, nest), resolved, nest.room)
 
 
 def _value(type_: Scalar | Decimal | Fixed, into: Kind | None) -> Read:

@@ -10,7 +10,20 @@ from typing import Final, TypeAlias, assert_never
 from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.headers import FIRST_BYTES, HEADERS, header_before
-from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type, Union
+from headrace.schemas.model import (
+    Array,
+    Decimal,
+    Enumeration,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Recursive,
+    Scalar,
+    Type,
+    Union,
+)
 from headrace.schemas.varint import write_long
 
 Draw: TypeAlias = Callable[[], bytes]
@@ -83,7 +96,7 @@ class _Drawer:
                 return lambda: (self._chance.choice(HEADERS).magic + self._chance.randbytes(size))[:size]
             case Scalar(Kind.STRING | Kind.BYTES):
                 return self._text(1, _LONGEST)
-            case Optional() | Union() | Array() | Map() | Enumeration() | Decimal() | Scalar():
+            case Optional() | Union() | Recursive() | Array() | Map() | Enumeration() | Decimal() | Scalar():
                 return self.of(type_)
             case _:
                 assert_never(type_)
@@ -99,6 +112,8 @@ class _Drawer:
                 return lambda: some + value() if uniform() < 0.5 else null
             case Union():
                 return self._branch(type_)
+            case Recursive():
+                return lambda: _least(type_.record)
             case Record(fields=fields):
                 return _joined([self.of(field.type) for field in fields])
             case Array(items):
@@ -202,6 +217,30 @@ class _Drawer:
                 return self._around(_DAY * 86_400_000_000, 10**13)
             case _:
                 assert_never(kind)
+
+
+def _least(type_: Type) -> bytes:
+    """Return a value without optional parts, so that a record within itself ends."""
+    match type_:
+        case Record(fields=fields):
+            return b"".join([_least(field.type) for field in fields])
+        case Optional(null_first=null_first):
+            return b"\0" if null_first else b"\2"
+        case Union(branches, null):
+            ends = [index for index, each in enumerate(branches) if not isinstance(each.type, Recursive)]
+            return write_long(null) if null is not None else write_long(ends[0]) + _least(branches[ends[0]].type)
+        case Fixed(size) | Decimal(size=int(size)):
+            return bytes(size)
+        case Decimal():
+            return b"\2\0"
+        case Scalar(Kind.FLOAT | Kind.DOUBLE as kind):
+            return bytes(4 if kind is Kind.FLOAT else 8)
+        case Scalar(Kind.UUID):
+            return b"\x4800000000-0000-0000-0000-000000000000"
+        case Scalar(Kind.JSON):
+            return b"\x04{}"
+        case _:
+            return b"\0"
 
 
 def _sized(data: bytes) -> bytes:

@@ -24,6 +24,7 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
     Union,
@@ -42,7 +43,7 @@ def has_union(type_: Type) -> bool:
             return has_union(item)
         case Record(fields=fields):
             return any(has_union(field.type) for field in fields)
-        case Scalar() | Decimal() | Fixed() | Enumeration():
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Recursive():
             return False
         case _:
             assert_never(type_)
@@ -58,6 +59,8 @@ def tree_encoder(type_: Type) -> Encoder:
             return _optional(tree_encoder(item), null_first)
         case Union():
             return _union(type_)
+        case Recursive():
+            return _recursive(type_)
         case Record(fields=fields):
             return _record([(field.name, tree_encoder(field.type), _default(field)) for field in fields])
         case Array(items):
@@ -97,6 +100,18 @@ def _record(fields: list[tuple[str, Encoder, bytes | None]]) -> Encoder:
 
 def _one(values: Mapping[str, Any], name: str, encode: Encoder, default: bytes | None) -> bytes:
     return default if name not in values and default is not None else encode(values[name])
+
+
+def _recursive(type_: Recursive) -> Encoder:
+    """Return the encoder of a record within itself, which is made when the first value comes."""
+    made: list[Encoder] = []
+
+    def encode(value: Any) -> bytes:
+        if not made:
+            made.append(tree_encoder(type_.record))
+        return made[0](value)
+
+    return encode
 
 
 def _items(item: Encoder) -> Encoder:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from headrace.schemas.errors import InvalidEventError, UnreadableTextError
-from headrace.schemas.model import Array, Decimal, Fixed, Kind, Map, Optional, Record, Scalar, Type, Union
+from headrace.schemas.model import Array, Decimal, Fixed, Kind, Map, Optional, Record, Recursive, Scalar, Type, Union
 from headrace.schemas.numbers import exact, floating, read_floating, read_whole, whole
 from headrace.schemas.times import read_date, read_datetime, read_time
 from headrace.schemas.validate import check
@@ -109,6 +109,8 @@ def convert(type_: Type, value: Any, path: str) -> Any:
             return _union(type_, value, path)
         case Record():
             return fields_from_json(type_, value, f"{path}.")
+        case Recursive():
+            return fields_from_json(type_.record, value, f"{path}.")
         case Array() if isinstance(value, list):
             return [convert(type_.items, item, f"{path}[{index}]") for index, item in enumerate(value)]
         case Map() if isinstance(value, Mapping):

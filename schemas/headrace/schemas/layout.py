@@ -17,6 +17,7 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
     Union,
@@ -108,7 +109,7 @@ def amplification(type_: Type) -> int:
             return max(amplification(branch.type) for branch in branches)
         case Enumeration(symbols):
             return max(map(len, symbols))
-        case Scalar() | Decimal() | Fixed():
+        case Scalar() | Decimal() | Fixed() | Recursive():
             return 32
         case _:
             assert_never(type_)
@@ -127,7 +128,7 @@ def shortest(type_: Type) -> int:
             return _SHORTEST.get(kind, 1)
         case Union(branches, None):
             return 1 + min(shortest(branch.type) for branch in branches)
-        case Optional() | Array() | Map() | Union() | Enumeration():
+        case Optional() | Array() | Map() | Union() | Enumeration() | Recursive():
             return 1
         case _:
             assert_never(type_)
@@ -152,7 +153,7 @@ def column_of(type_: Type) -> Column:
             return Column(Layout.DECIMAL256, nullable)
         case Scalar(kind):
             return Column(_SCALARS.get(kind, Layout.INT64), nullable)
-        case Optional() | Union():
+        case Optional() | Union() | Recursive():
             raise TypeError("not a type of a column")
 
 

@@ -28,6 +28,7 @@ from headrace.schemas.model import (
     NotPersonal,
     Pii,
     Record,
+    Recursive,
     Scalar,
     Type,
     Union,
@@ -65,6 +66,7 @@ def lint(record: Record, options: TableOptions, where: str, derived: Sequence[Fi
     _check_clustering(fields | {field.name: field for field in derived}, options, where)
     _check_classified(record, where)
     _check_is_null_columns(record, where)
+    _check_texts(record, where)
     for path, field in walk(record):
         _check_names(field, f"{where}.{path}")
         _check_amplification(field, f"{where}.{path}")
@@ -190,6 +192,22 @@ def _check_is_null_columns(record: Record, where: str) -> None:
             raise ContractError(f"{place}.is_null_column", f"{field.name}{IS_NULL} is a field too", "rename that field")
 
 
+def _check_texts(record: Record, where: str) -> None:
+    """Refuse personal fields within a JSON text, where no mask reaches them."""
+    covered: tuple[str, ...] = ()
+    for path, field in walk(record):
+        if path.startswith(covered) or field.mask:
+            covered += (f"{path}.",) if field.mask else ()
+            continue
+        nested = inner(field.type)
+        if isinstance(nested, Recursive) and any(each.mask for _, each in walk(nested.record)):
+            raise ContractError(
+                f"{where}.{path}",
+                f"a JSON text of {nested.name}, which has personal fields that no mask reaches there",
+                'write "pii" on it, with a kind and the mask "omit" or "redact"',
+            )
+
+
 def _check_classified(record: Record, where: str) -> None:
     fields = list(walk(record))
     if all(field.pii is None for _, field in fields):
@@ -204,8 +222,8 @@ def _check_classified(record: Record, where: str) -> None:
             continue
         values = inner(field.type)
         branches = values.branches if isinstance(values, Union) else ()
-        whole = isinstance(values, Record) or bool(branches)
-        plain = any(not isinstance(inner(branch.type), Record) and branch.pii is None for branch in branches)
+        whole = isinstance(values, Record | Recursive) or bool(branches)
+        plain = any(not isinstance(inner(each.type), Record | Recursive) and each.pii is None for each in branches)
         if isinstance(field.pii, NotPersonal) and plain:
             cleared.add(path)
         elif isinstance(field.pii, NotPersonal) and whole:

@@ -17,6 +17,7 @@ from headrace.schemas.model import (
     Optional,
     Pii,
     Record,
+    Recursive,
     Scalar,
     Type,
     Union,
@@ -58,7 +59,7 @@ def _masked_type(type_: Type) -> Type:
             return Map(_masked_type(type_.values))
         case Record():
             return masked(type_)
-        case Scalar() | Decimal() | Fixed() | Enumeration() | Union():
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Union() | Recursive():
             return type_
         case _:
             assert_never(type_)
@@ -77,7 +78,7 @@ def _tokenised(type_: Type) -> Type:
             return Array(_tokenised(type_.items))
         case Map():
             return Map(_tokenised(type_.values))
-        case Scalar() | Decimal() | Fixed() | Enumeration() | Union() | Record():
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Union() | Record() | Recursive():
             return TOKEN
         case _:
             assert_never(type_)

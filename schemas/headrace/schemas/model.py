@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
 
@@ -146,7 +146,20 @@ class Record:
     datum: bool = False
 
 
-Type: TypeAlias = Scalar | Decimal | Fixed | Enumeration | Array | Map | Optional | Union | Record
+@dataclass(frozen=True, slots=True)
+class Recursive:
+    """A value of the record *name*, which is around it; *records* has that record as soon as it is parsed."""
+
+    name: str
+    records: list[Record] = field(compare=False, repr=False)
+
+    @property
+    def record(self) -> Record:
+        """The record that contains itself."""
+        return self.records[0]
+
+
+Type: TypeAlias = Scalar | Decimal | Fixed | Enumeration | Array | Map | Optional | Union | Record | Recursive
 
 
 class Mask(StrEnum):
@@ -247,10 +260,10 @@ def inner(type_: Type) -> Type:
 
 def walk(record: Record, path: str = "") -> Iterator[tuple[str, Field]]:
     """Yield every field with its dotted path, outer fields first; the members of a union count as its fields."""
-    for field in record.fields:
-        here = f"{path}{field.name}"
-        yield here, field
-        yield from _walk_parts(field.type, here)
+    for each in record.fields:
+        here = f"{path}{each.name}"
+        yield here, each
+        yield from _walk_parts(each.type, here)
 
 
 def _walk_parts(type_: Type, path: str) -> Iterator[tuple[str, Field]]:

@@ -20,10 +20,12 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
     Union,
 )
+from headrace.schemas.recursion import is_endless
 from headrace.schemas.stored import is_wrapped
 from headrace.schemas.unions import branch_name, member_names, namespace_of, refuse_twice
 
@@ -72,7 +74,7 @@ class _Parser:
 
     def __init__(self) -> None:
         self._named: dict[str, Type] = {}
-        self._open: set[str] = set()
+        self._open: dict[str, list[Record]] = {}  # by name; a list gets the record when it is complete
         self._namespace = ""
         # of each record: levels and columns, with every use of a named type counted
         self._sizes: dict[str, tuple[int, int]] = {}
@@ -84,11 +86,11 @@ class _Parser:
         fields = avro.get("fields")
         if not isinstance(fields, list) or not fields:
             raise ContractError(where, "a record without fields", "give it a field")
-        self._open.add(name)
+        self._open[name] = complete = []
         around, self._namespace = self._namespace, namespace_of(avro, self._namespace)
         parsed = tuple(self._field(field, where, number, depth) for number, field in enumerate(fields))
         self._namespace = around
-        self._open.discard(name)
+        del self._open[name]
         lowered = [field.name.lower() for field in parsed]
         for duplicate in {name for name in lowered if lowered.count(name) > 1}:
             raise ContractError(
@@ -96,6 +98,9 @@ class _Parser:
             )
         self._measure(name, parsed, where)
         record = Record(name, parsed)
+        complete.append(record)
+        if is_endless(record):
+            raise ContractError(where, f"{name} contains itself without end", "make the inner one optional, or a list")
         self._named[name] = record
         return record
 
@@ -193,9 +198,7 @@ class _Parser:
             raise ContractError(where, "null alone is not a type", 'write ["null", type]')
         short = name.rpartition(".")[2]
         if short in self._open:
-            raise ContractError(
-                where, f"{short} contains itself", "a row has no recursive columns: replace the inner one by its id"
-            )
+            return Recursive(short, self._open[short])
         if short not in self._named:
             raise ContractError(
                 where,

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from headrace.schemas.decoder import subtree_reader
 from headrace.schemas.layout import Column, Layout
 from headrace.schemas.model import Decimal, Fixed, Kind, Scalar
 from headrace.schemas.no_list import NO_LIST
+from headrace.schemas.recursion import Subtree
 from headrace.schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value
 from headrace.schemas.resolve_unions import Absent, Choice, Member
-from headrace.schemas.scalars import BOUNDS, Bounds, longest_decimal
+from headrace.schemas.scalars import BOUNDS, Bounds, Read, longest_decimal
 
 
 class Code(IntEnum):
@@ -42,12 +44,15 @@ class Code(IntEnum):
     MEMBER = 15  # the instruction of one member of a struct follows; the other members are null or empty
     IS_NULL = 16  # a: the first byte of null in the payload; whether the next value begins with it, without reading it
     JSON = 17  # a string that a JSON column can hold
+    SUBTREE = 18  # a: index of the reader of a record within itself, in readers
 
 
 NULL_BRANCH: Final = -1  # in place of a branch's instruction
 UNREADABLE_BRANCH: Final = -2
 
 
+INSTRUCTION_BYTES: Final = 24
+OPERAND_OFFSET: Final = 16  # of the operand *a* in an instruction
 _LONG: Final = Bounds(-(2**63), 2**63 - 1, 1, "")
 _READ_OVER: Final = -1
 _CODES: Final = {
@@ -80,6 +85,7 @@ class Program:
     symbols: bytes
     texts: bytes
     places: tuple[Place, ...]
+    readers: tuple[Read, ...] = ()
 
 
 def compile_program(resolved: Fields, columns: Column) -> Program:
@@ -92,6 +98,7 @@ def compile_program(resolved: Fields, columns: Column) -> Program:
         writer.symbols.tobytes(),
         bytes(writer.texts),
         tuple(writer.places),
+        tuple(writer.readers),
     )
 
 
@@ -99,6 +106,7 @@ class _Writer:
     def __init__(self) -> None:
         self.code: list[list[int]] = []
         self.places: list[Place] = []
+        self.readers: list[Read] = []
         self.numbers, self.symbols, self.texts = array("q"), array("i"), bytearray()
 
     def fields(self, fields: Fields, column: Column | None, index: int, path: Path) -> None:
@@ -133,6 +141,9 @@ class _Writer:
                 self.code[here][3] = len(self.code)
             case Items():
                 self._items(value, column, index, path, optional)
+            case Subtree():
+                self._write(Code.SUBTREE, optional, index, path, len(self.readers))
+                self.readers.append(subtree_reader(value))
             case Choice():
                 self._choice(value, column, index, path)
             case Member(place, member):

@@ -19,10 +19,12 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
     Union,
 )
+from headrace.schemas.recursion import Subtree
 from headrace.schemas.resolve_unions import Absent, Choice, Member, into_union, of_union
 from headrace.schemas.stored import stored, stored_type, wrapper_of
 
@@ -93,7 +95,7 @@ class Fields:
     is_null_places: tuple[int, ...] = ()
 
 
-Resolved: TypeAlias = Value | Symbols | Nullable | Items | Fields | Choice | Member
+Resolved: TypeAlias = Value | Symbols | Nullable | Items | Fields | Choice | Member | Subtree
 
 _PROMOTED: Final = {
     (Kind.INT, Kind.LONG),
@@ -146,6 +148,8 @@ def resolve(writer: Type, reader: Type, path: str, kept: bool = True) -> Resolve
             return Nullable(resolve(writer.item, reader.item, path, kept), writer.null_first)
         case _, Optional():
             return resolve(writer, reader.item, path, kept)
+        case Recursive(), Recursive():
+            return Subtree(writer, reader)
         case Record(), Record():
             return resolve_record(writer, reader, f"{path}.", kept)
         case Array(), Array():
@@ -191,7 +195,7 @@ def _named(type_: Type) -> str:
             return "array"
         case Map():
             return "map"
-        case Record():
+        case Record() | Recursive():
             return "record"
         case Union(branches):
             return f"a union of {', '.join(branch.name for branch in branches)}"

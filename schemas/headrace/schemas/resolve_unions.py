@@ -18,6 +18,7 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
     Union,
@@ -121,7 +122,7 @@ def _candidates(writer: Type, name: str, reader: Union) -> Iterator[tuple[int, B
     places = list(enumerate(reader.branches))
     yield from (pair for pair in places if pair[1].name == name)
     yield from (pair for pair in places if pair[1].name != name and _short(pair[1].name) == _short(name))
-    named = isinstance(writer, Record | Enumeration | Fixed) and name
+    named = isinstance(writer, Record | Recursive | Enumeration | Fixed) and name
     yield from () if named else (pair for pair in places if _short(pair[1].name) != _short(name))
 
 
@@ -133,7 +134,7 @@ def _name_of(type_: Type) -> str:
     match type_:
         case Scalar(kind):
             return AVRO_TYPES.get(kind, kind.value)
-        case Record(name):
+        case Record(name) | Recursive(name):
             return name
         case Array():
             return "array"

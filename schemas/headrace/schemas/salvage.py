@@ -13,7 +13,20 @@ from typing import Any, Final, assert_never
 from headrace.schemas.containers import NO_BRANCH
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import UndecodableError
-from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type, Union
+from headrace.schemas.model import (
+    Array,
+    Decimal,
+    Enumeration,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Recursive,
+    Scalar,
+    Type,
+    Union,
+)
 from headrace.schemas.union_readers import UNREADABLE
 from headrace.schemas.varint import Malformed, read_length, read_long
 
@@ -82,7 +95,7 @@ def _extent(type_: Type, data: bytes, start: int) -> tuple[int, bytes]:
             raise IndexError  # these are invalid only if the datum ends in them
         case Scalar() | Enumeration():
             return read_long(data, start)[1], b"\0"
-        case Optional() | Union() | Record() | Array() | Map() | Fixed():
+        case Optional() | Union() | Recursive() | Record() | Array() | Map() | Fixed():
             raise IndexError
         case _:
             assert_never(type_)

@@ -44,9 +44,10 @@ class Status(IntEnum):
     TWO_READINGS = 20
     UNREADABLE = 21
     NOT_JSON = 22
-    NO_MEMORY = 23
-    COLUMN_FULL = 24
-    RAISED = 25
+    BAD_SUBTREE = 23
+    NO_MEMORY = 24
+    COLUMN_FULL = 25
+    RAISED = 26
 
 
 def shared_constants() -> dict[str, dict[str, int]]:

@@ -1,7 +1,8 @@
 """A contract's record as columns: each shape that BigQuery has no column for becomes one that it has.
 
 A union becomes a record with an optional member for each branch. A null list or map becomes an empty one. An item of an
-array that is itself a list, a map or nullable is wrapped in a record with one member. The result has only types that
+array that is itself a list, a map or nullable is wrapped in a record with one member. A record within itself becomes
+a JSON text. The result has only types that
 Arrow and BigQuery hold as they are, so masks, tables and rows need no further rule.
 """
 
@@ -21,6 +22,7 @@ from headrace.schemas.model import (
     Optional,
     Pii,
     Record,
+    Recursive,
     Scalar,
     Type,
     Union,
@@ -56,6 +58,8 @@ def stored_type(type_: Type, pii: Pii | NotPersonal | None = None) -> Type:
             return struct if null is None else Optional(struct)
         case Record():
             return stored(type_)
+        case Recursive():
+            return Scalar(Kind.JSON)
         case _:
             return type_
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -19,6 +20,7 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
     Union,
@@ -36,10 +38,11 @@ def fields_to_json(record: Record, values: Sequence[Any]) -> dict[str, Any]:
     *values* are those of :func:`headrace.schemas.decoder.compile_decoder` with *record* as writer and reader.
     """
     names = (field.name for field in stored(record).fields)
-    return _fields(record, dict(zip(names, values, strict=True)))
+    return record_to_json(record, dict(zip(names, values, strict=True)))
 
 
-def _fields(record: Record, values: Mapping[str, Any]) -> dict[str, Any]:
+def record_to_json(record: Record, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert the decoded values of one record, by name, into JSON."""
     return {field.name: _json(field.type, values[field.name]) for field in record.fields}
 
 
@@ -50,7 +53,9 @@ def _json(type_: Type, value: Any) -> Any:
         case Union():
             return None if value is None else _branch(type_, value)
         case Record():
-            return _fields(type_, value)
+            return record_to_json(type_, value)
+        case Recursive():
+            return json.loads(value) if isinstance(value, str) else record_to_json(type_.record, value)
         case Array():
             name = wrapper_of(type_.items)
             return [_json(type_.items, item if name is None else item[name]) for item in value]

@@ -162,6 +162,16 @@ static enum status read_json(machine *vm, int32_t place) {
     return to ? append_text(to, text, length) : ACCEPTED;
 }
 
+static enum status read_subtree(machine *vm, int32_t place) {
+    const instruction *op = vm->program->code + place;
+    const uint8_t *start = vm->in.at;
+    int64_t length = 0;
+    enum status status = vm->read_subtree(vm->owner, op->a, &vm->in, column_of(vm, op), &length);
+    if (status != ACCEPTED) return refuse(vm, place, start, status);
+    vm->width += length;
+    return vm->width > MAX_WIDTH ? refuse(vm, place, start, TOO_WIDE) : ACCEPTED;
+}
+
 /* Run an instruction that is neither a record nor one value. */
 static enum status read_parts(machine *vm, int32_t place) {
     switch (vm->program->code[place].code) {
@@ -170,6 +180,7 @@ static enum status read_parts(machine *vm, int32_t place) {
         case MEMBER: return read_member(vm, place);
         case IS_NULL: return read_is_null(vm, place);
         case JSON: return read_json(vm, place);
+        case SUBTREE: return read_subtree(vm, place);
         default: return read_items(vm, place);
     }
 }

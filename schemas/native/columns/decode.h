@@ -13,7 +13,7 @@ enum { MAX_OPEN = 3 * MAX_DEPTH }; /* arrays, maps, unions and members around on
 /* What one instruction does; as in schemas/headrace/schemas/program.py, which says what *a* and *b* are. */
 #define OPCODES(X) \
     X(BOOLEAN) X(NUMBER) X(FLOAT) X(DOUBLE) X(STRING) X(BYTES) X(UUID) X(FIXED) X(ENUM) X(DECIMAL) X(RECORD) \
-    X(ARRAY) X(MAP) X(DEFAULT) X(CHOICE) X(MEMBER) X(IS_NULL) X(JSON)
+    X(ARRAY) X(MAP) X(DEFAULT) X(CHOICE) X(MEMBER) X(IS_NULL) X(JSON) X(SUBTREE)
 enum code { OPCODES(ENUMERATOR) OPCODE_COUNT };
 
 enum { NULL_FIRST = 1, NULL_SECOND = 2 };
@@ -39,6 +39,7 @@ typedef struct {
     int64_t symbols_length;
     const uint8_t *texts;
     int64_t texts_length;
+    int64_t readers_length; /* of records within themselves; the machine's owner has them */
     int32_t datum; /* 1: messages have no header, whatever their first bytes */
 } program;
 
@@ -50,6 +51,9 @@ typedef struct {
     uint64_t secret[2];
     /* Whether a text is JSON: ACCEPTED, NOT_JSON or RAISED; *owner* is its first argument. */
     enum status (*check_json)(void *owner, const uint8_t *text, int64_t length);
+    /* Read a record within itself at in->at with a reader: append its text to *to* unless that is NULL, move in->at, and
+     * set the length of the text. Or return BAD_SUBTREE or RAISED. */
+    enum status (*read_subtree)(void *owner, int32_t number, reader *in, column *to, int64_t *length);
     void *owner;
     key *keys; /* of the open maps, the innermost last */
     int64_t keys_length, keys_capacity;

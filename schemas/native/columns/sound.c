@@ -43,6 +43,7 @@ static bool operands_are_sound(const program *prog, const instruction *op, const
     switch (op->code) {
         case NUMBER: return within(op->a, 3, prog->numbers_length);
         case FIXED: return op->a >= 0;
+        case SUBTREE: return within(op->a, 1, prog->readers_length);
         case ENUM: return symbols_are_sound(prog, op->a, op->b);
         case DECIMAL:
             return within(op->a, LIMBS + 1, prog->numbers_length) && (op->b < 0 || op->b > 0) &&

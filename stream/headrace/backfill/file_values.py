@@ -21,6 +21,7 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
     Union,
@@ -57,7 +58,7 @@ def from_text(type_: Type, text: str, path: str) -> Any:
             if value is None:
                 raise _wrong(path, "write true or false")
             return value
-        case Array() | Map() | Union() | Record():
+        case Array() | Map() | Union() | Record() | Recursive():
             try:
                 return read_json(text)
             except InvalidJsonError as error:
@@ -88,6 +89,8 @@ def from_parts(type_: Type, value: Any, path: str) -> Any:
             return pairs
         case Map() if isinstance(value, dict):
             return {key: from_parts(type_.values, each, path) for key, each in value.items()}
+        case Recursive():
+            return from_parts(type_.record, value, path)
         case Record() if isinstance(value, dict):
             types = {each.name: each.type for each in type_.fields}
             absent = {each.name: None for each in type_.fields if each.optional and each.default is MISSING}

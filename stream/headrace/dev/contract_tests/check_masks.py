@@ -21,6 +21,7 @@ from headrace.schemas.model import (
     Mask,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
     Union,
@@ -111,7 +112,7 @@ def _at(type_: Type, value: Any, names: Sequence[str]) -> list[Any]:
         case Record():
             fields = [field for field in type_.fields if field.name == names[0]]
             return [found for field in fields for found in _at(field.type, value[field.name], names[1:])]
-        case Scalar() | Decimal() | Fixed() | Enumeration():
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Recursive():
             return []
         case _:
             assert_never(type_)

@@ -19,6 +19,7 @@ from headrace.schemas.model import (
     Mask,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
     Union,
@@ -86,7 +87,7 @@ def _inside(type_: Type, key: TokenKey) -> ArrayMask | None:
             return _on_values(_inside(type_.values, key))
         case Record():
             return _record_mask(type_, key)
-        case Scalar() | Decimal() | Fixed() | Enumeration() | Union():
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Union() | Recursive():
             return None
         case _:
             assert_never(type_)
@@ -122,7 +123,7 @@ def _leaves(type_: Type, mask: ArrayMask) -> ArrayMask:
         case Map():
             within = _leaves(type_.values, mask)
             return lambda column: _map_values(column, within)
-        case Scalar() | Decimal() | Fixed() | Enumeration() | Union() | Record():
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Union() | Record() | Recursive():
             return mask
         case _:
             assert_never(type_)
