@@ -219,6 +219,14 @@ class _Drawer:
                 assert_never(kind)
 
 
+_LEAST: Final = {
+    Kind.FLOAT: bytes(4),
+    Kind.DOUBLE: bytes(8),
+    Kind.UUID: b"\x4800000000-0000-0000-0000-000000000000",
+    Kind.JSON: b"\x04{}",
+}
+
+
 def _least(type_: Type) -> bytes:
     """Return a value without optional parts, so that a record within itself ends."""
     match type_:
@@ -233,14 +241,12 @@ def _least(type_: Type) -> bytes:
             return bytes(size)
         case Decimal():
             return b"\2\0"
-        case Scalar(Kind.FLOAT | Kind.DOUBLE as kind):
-            return bytes(4 if kind is Kind.FLOAT else 8)
-        case Scalar(Kind.UUID):
-            return b"\x4800000000-0000-0000-0000-000000000000"
-        case Scalar(Kind.JSON):
-            return b"\x04{}"
-        case _:
+        case Scalar(kind):
+            return _LEAST.get(kind, b"\0")
+        case Array() | Map() | Enumeration() | Recursive():
             return b"\0"
+        case _:
+            assert_never(type_)
 
 
 def _sized(data: bytes) -> bytes:

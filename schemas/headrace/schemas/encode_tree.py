@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from decimal import Context
+from decimal import Decimal as Number
 from typing import Any, Final, TypeAlias, assert_never
 
 import fastavro
@@ -151,13 +153,20 @@ def _of_json(type_: Type, default: Any) -> Any:
             return [_of_json(items, each) for each in default]
         case Map(values):
             return {key: _of_json(values, each) for key, each in default.items()}
-        case Fixed() | Scalar(Kind.BYTES):
+        case Fixed():
             return default.encode("latin-1")
-        case _:
+        case Decimal(_, scale):
+            return Number(int.from_bytes(default.encode("latin-1"), signed=True)).scaleb(-scale, _DIGITS)
+        case Scalar(kind):
+            return default.encode("latin-1") if kind is Kind.BYTES else default
+        case Enumeration() | Recursive():
             return default
+        case _:
+            assert_never(type_)
 
 
 _NAMES: Final = {"name": "Leaf"}
+_DIGITS: Final = Context(prec=80)
 
 
 def _avro(type_: Scalar | Decimal | Fixed | Enumeration) -> Any:

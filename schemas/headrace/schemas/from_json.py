@@ -56,6 +56,7 @@ _TEXTS: Final[Mapping[Kind, Callable[[str], Any]]] = {
     Kind.FLOAT: lambda text: read_floating(text, single=True),
     Kind.DOUBLE: read_floating,
     Kind.UUID: _uuid,
+    Kind.JSON: str,
     Kind.DATE: read_date,
     Kind.TIME_MILLIS: read_time,
     Kind.TIME_MICROS: read_time,
@@ -67,6 +68,7 @@ _TEXTS: Final[Mapping[Kind, Callable[[str], Any]]] = {
 }
 _AS_TEXT: Final[Mapping[Kind, str]] = {
     Kind.UUID: "a UUID",
+    Kind.JSON: "one JSON value as a text",
     Kind.DATE: "a day such as 2026-11-20",
     Kind.TIME_MILLIS: "a time such as 05:15:00",
     Kind.TIME_MICROS: "a time such as 05:15:00",

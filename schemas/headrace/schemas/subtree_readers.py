@@ -25,7 +25,7 @@ _MARKS: Final = 4  # quotation marks, colon and comma around a name
 
 @dataclass(slots=True)
 class Nest:
-    """What the readers within one JSON text share: its bytes, its level, and the reader of each pair of records."""
+    """State of the readers within one JSON text: its bytes, its level, and the reader of each pair of records."""
 
     room: Room = field(default_factory=Room)
     level: int = 0
