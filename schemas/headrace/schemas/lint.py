@@ -12,6 +12,7 @@ from headrace.schemas.defaults import default_value
 from headrace.schemas.drawn import is_often_ambiguous
 from headrace.schemas.errors import ContractError
 from headrace.schemas.layout import amplification
+from headrace.schemas.lint_columns import check_is_null_columns, check_texts
 from headrace.schemas.model import (
     INSTANTS,
     MISSING,
@@ -36,7 +37,6 @@ from headrace.schemas.model import (
     inner,
     walk,
 )
-from headrace.schemas.stored import IS_NULL, is_list
 
 # BigQuery's streaming refuses rows of older partitions (cloud.google.com/bigquery/docs/streaming-data-into-bigquery).
 STREAMING_REACHES_BACK: Final = timedelta(days=1825)
@@ -65,8 +65,8 @@ def lint(record: Record, options: TableOptions, where: str, derived: Sequence[Fi
     _check_identity(fields, options, where)
     _check_clustering(fields | {field.name: field for field in derived}, options, where)
     _check_classified(record, where)
-    _check_is_null_columns(record, where)
-    _check_texts(record, where)
+    check_is_null_columns(record, where)
+    check_texts(record, where)
     for path, field in walk(record):
         _check_names(field, f"{where}.{path}")
         _check_amplification(field, f"{where}.{path}")
@@ -175,37 +175,6 @@ def _check_amplification(field: Field, where: str) -> None:
 def _check_names(field: Field, where: str) -> None:
     if field.name.startswith("_"):
         raise ContractError(where, "begins with _, which is kept for Headrace's own columns", "rename it")
-
-
-def _check_is_null_columns(record: Record, where: str) -> None:
-    names = {field.name.lower() for field in record.fields}
-    for field in record.fields:
-        place = f"{where}.{field.name}"
-        nested = inner(field.type)
-        if isinstance(nested, Record):
-            _check_is_null_columns(nested, place)
-        if not field.is_null_column:
-            continue
-        if not (field.optional and is_list(field.type)):
-            raise ContractError(f"{place}.is_null_column", "not an optional array or map", "remove it")
-        if f"{field.name}{IS_NULL}".lower() in names:
-            raise ContractError(f"{place}.is_null_column", f"{field.name}{IS_NULL} is a field too", "rename that field")
-
-
-def _check_texts(record: Record, where: str) -> None:
-    """Refuse personal fields within a JSON text, where no mask reaches them."""
-    covered: tuple[str, ...] = ()
-    for path, field in walk(record):
-        if path.startswith(covered) or field.mask:
-            covered += (f"{path}.",) if field.mask else ()
-            continue
-        nested = inner(field.type)
-        if isinstance(nested, Recursive) and any(each.mask for _, each in walk(nested.record)):
-            raise ContractError(
-                f"{where}.{path}",
-                f"a JSON text of {nested.name}, which has personal fields that no mask reaches there",
-                'write "pii" on it, with a kind and the mask "omit" or "redact"',
-            )
 
 
 def _check_classified(record: Record, where: str) -> None:

@@ -1,0 +1,39 @@
+"""Rules for columns that a contract has in place of shapes that BigQuery lacks."""
+
+from __future__ import annotations
+
+from headrace.schemas.errors import ContractError
+from headrace.schemas.model import Record, Recursive, inner, walk
+from headrace.schemas.stored import IS_NULL, is_list
+
+
+def check_is_null_columns(record: Record, where: str) -> None:
+    """Refuse a column that says whether a list is null where there is no such list, or where its name is taken."""
+    names = {field.name.lower() for field in record.fields}
+    for field in record.fields:
+        place = f"{where}.{field.name}"
+        nested = inner(field.type)
+        if isinstance(nested, Record):
+            check_is_null_columns(nested, place)
+        if not field.is_null_column:
+            continue
+        if not (field.optional and is_list(field.type)):
+            raise ContractError(f"{place}.is_null_column", "not an optional array or map", "remove it")
+        if f"{field.name}{IS_NULL}".lower() in names:
+            raise ContractError(f"{place}.is_null_column", f"{field.name}{IS_NULL} is a field too", "rename that field")
+
+
+def check_texts(record: Record, where: str) -> None:
+    """Refuse personal fields within a JSON text, where no mask reaches them."""
+    covered: tuple[str, ...] = ()
+    for path, field in walk(record):
+        if path.startswith(covered) or field.mask:
+            covered += (f"{path}.",) if field.mask else ()
+            continue
+        nested = inner(field.type)
+        if isinstance(nested, Recursive) and any(each.mask for _, each in walk(nested.record)):
+            raise ContractError(
+                f"{where}.{path}",
+                f"a JSON text of {nested.name}, which has personal fields that no mask reaches there",
+                'write "pii" on it, with a kind and the mask "omit" or "redact"',
+            )
