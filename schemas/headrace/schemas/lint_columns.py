@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from headrace.schemas.errors import ContractError
-from headrace.schemas.model import Record, Recursive, inner, walk
+from headrace.schemas.model import Record, Recursive, Type, Union, inner, walk
 from headrace.schemas.stored import IS_NULL, is_list
 
 
@@ -12,15 +14,26 @@ def check_is_null_columns(record: Record, where: str) -> None:
     names = {field.name.lower() for field in record.fields}
     for field in record.fields:
         place = f"{where}.{field.name}"
-        nested = inner(field.type)
-        if isinstance(nested, Record):
-            check_is_null_columns(nested, place)
+        for nested, at in _records(field.type, place):
+            check_is_null_columns(nested, at)
         if not field.is_null_column:
             continue
         if not (field.optional and is_list(field.type)):
             raise ContractError(f"{place}.is_null_column", "not an optional array or map", "remove it")
         if f"{field.name}{IS_NULL}".lower() in names:
             raise ContractError(f"{place}.is_null_column", f"{field.name}{IS_NULL} is a field too", "rename that field")
+
+
+def _records(type_: Type, where: str) -> Iterator[tuple[Record, str]]:
+    """Yield the records directly within a type, each with its place; a union may have several."""
+    match inner(type_):
+        case Record() as record:
+            yield record, where
+        case Union(branches):
+            for branch in branches:
+                yield from _records(branch.type, f"{where}.{branch.member}")
+        case _:
+            return
 
 
 def check_texts(record: Record, where: str) -> None:
