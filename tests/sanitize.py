@@ -18,6 +18,10 @@ WITHOUT = "not given_back and not fallback"
 TESTS = [
     "tests/schemas/test_decoder.py",
     "tests/schemas/json_encoding",
+    "tests/schemas/test_unions.py",
+    "tests/schemas/test_lists.py",
+    "tests/schemas/test_json_text.py",
+    "tests/schemas/test_recursion.py",
     "tests/steps/decode/test_columns.py",
     "tests/steps/decode/test_decode_messages.py",
     "tests/steps/decode/test_headers.py",

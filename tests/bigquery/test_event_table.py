@@ -11,7 +11,6 @@ from google.cloud import bigquery
 from headrace.bigquery.event_table import META_SCHEMA, arrow_schema, bigquery_fields, row_schema, table_for
 from headrace.bigquery.service_tables import TALLY_SCHEMA, tallies_table
 from headrace.schemas.annotations import Partition
-from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract
 from tests.support.builders import BOOKING, a_contract, a_decimal, a_record
 
@@ -106,9 +105,35 @@ def test_arrays_maps_and_records_nest() -> None:
     assert found["prices"] == ("RECORD", "REPEATED", entry)
 
 
-def test_a_null_inside_an_array_never_gets_as_far_as_a_column() -> None:
-    with pytest.raises(ContractError):
-        a_contract(("words", {"type": "array", "items": ["null", "string"]}))
+def test_what_has_no_column_of_its_own_becomes_a_struct() -> None:
+    card = a_record("Card", ("number", "string"))
+    contract = a_contract(
+        ("words", {"type": "array", "items": ["null", "string"]}),
+        ("grid", {"type": "array", "items": {"type": "array", "items": "long"}}),
+        ("groups", {"type": "map", "values": {"type": "array", "items": "string"}}),
+        ("tags", ["null", {"type": "array", "items": "string"}], {"is_null_column": True}),
+        ("payment", ["string", card, {"type": "map", "values": "int"}]),
+        ("perhaps", ["null", "long", "Card"]),
+    )
+
+    entry = {"key": ("STRING", "REQUIRED"), "value": ("STRING", "REPEATED")}
+    numbers = {"key": ("STRING", "REQUIRED"), "value": ("INT64", "REQUIRED")}
+    is_card = ("RECORD", "NULLABLE", {"number": ("STRING", "REQUIRED")})
+    found = {name: shape(column) for name, column in columns(contract).items()}
+    assert found["words"] == ("RECORD", "REPEATED", {"value": ("STRING", "NULLABLE")})
+    assert found["grid"] == ("RECORD", "REPEATED", {"items": ("INT64", "REPEATED")})
+    assert found["groups"] == ("RECORD", "REPEATED", entry)
+    assert (found["tags"], found["tags_is_null"]) == (("STRING", "REPEATED"), ("BOOL", "REQUIRED"))
+    assert found["payment"] == (
+        "RECORD",
+        "REQUIRED",
+        {
+            "string_value": ("STRING", "NULLABLE"),
+            "Card_value": is_card,
+            "map_value": ("RECORD", "REPEATED", numbers),
+        },
+    )
+    assert found["perhaps"] == ("RECORD", "NULLABLE", {"long_value": ("INT64", "NULLABLE"), "Card_value": is_card})
 
 
 def test_arrow_and_bigquery_name_the_same_columns_in_the_same_order() -> None:

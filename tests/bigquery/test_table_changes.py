@@ -9,9 +9,12 @@ import pytest
 from google.cloud import bigquery
 
 from headrace.bigquery.event_table import table_for
-from headrace.bigquery.table_changes import table_changes, table_problems, table_refusals
+from headrace.bigquery.table_changes import evolved_table, table_changes, table_problems, table_refusals
+from headrace.core.resource_names import Names
+from headrace.schemas.registry import Registry
 from tests.support.builders import a_contract
 
+NAMES = Names("p", "d")
 WANTED = table_for(
     a_contract(("city", "string"), cluster=["city"], expire_after_days=90, require_partition_filter=True), "p", "d"
 )
@@ -70,3 +73,41 @@ def test_a_column_that_the_table_lacks_is_named_with_the_remedy() -> None:
     problem, *_ = table_problems(existing(), wanted, "EU")
 
     assert problem == "the table has no column gate; `headrace provision` makes tables and columns"
+
+
+TEXTS = {"type": "array", "items": "string"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name", "mode"),
+    [
+        pytest.param(["int", "string"], ["boolean", "string", "int"], "boolean_value", "NULLABLE", id="a branch"),
+        pytest.param(["int", "string"], ["null", "int", "string"], "f", "NULLABLE", id="null of a union"),
+        pytest.param(TEXTS, ["null", TEXTS], "f", "REPEATED", id="null of a list"),
+    ],
+)
+def test_what_a_newer_version_adds_to_a_shape_is_added_to_its_column(old: Any, new: Any, name: str, mode: str) -> None:
+    first, second = a_contract(("f", old)), a_contract(("f", new), version=2)
+    registry = Registry({each.ref: each for each in (first, second)})
+
+    table, refusals = evolved_table(registry, first.subject, NAMES)
+    columns = {each.name: each for field in table.schema for each in (field, *field.fields)}
+    assert refusals == []
+    assert columns[name].mode == mode
+
+
+def test_a_column_that_tells_null_from_empty_may_come_later() -> None:
+    first, second = (
+        a_contract(("f", ["null", TEXTS], {"is_null_column": version > 1}), version=version) for version in (1, 2)
+    )
+
+    table, refusals = evolved_table(Registry({each.ref: each for each in (first, second)}), first.subject, NAMES)
+    assert refusals == []
+    assert {each.name: each.mode for each in table.schema}["f_is_null"] == "NULLABLE"
+
+
+def test_a_type_that_becomes_a_union_is_another_column() -> None:
+    first, second = a_contract(("f", "string")), a_contract(("f", ["int", "string"]), version=2)
+
+    _, refusals = evolved_table(Registry({each.ref: each for each in (first, second)}), first.subject, NAMES)
+    assert ["f" in each.name or "f" in each.why for each in refusals] == [True]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from headrace.bigquery.event_table import META_SCHEMA, row_schema
 from headrace.core.row_hash import hashes_in_order, row_hashes
 from headrace.schemas.registry import Contract
-from tests.support.builders import BOOKING, decode, encode
+from tests.support.builders import BOOKING, MOMENT, a_contract, a_record, decode, encode
 from tests.support.strategies import FIXED_PROFILE, contracts, events
 
 WIDE = decimal.Context(prec=90)
@@ -193,6 +193,21 @@ def text_of(value: pa.Scalar) -> bytes:
     return sized(text.encode() if isinstance(text, str) else text)
 
 
+def test_json_is_compared_by_its_value_at_any_depth() -> None:
+    json_type = {"type": "string", "sqlType": "JSON"}
+    inner = a_record("Inner", ("j", json_type))
+    contract = a_contract(("f", json_type), ("fs", {"type": "array", "items": json_type}), ("r", ["null", inner]))
+    schema = row_schema(contract)
+
+    def found(first: str, second: str) -> list[int]:
+        rows: list[dict[str, Any]] = [{"f": first, "fs": [second], "r": {"j": first}}, {"f": "1", "fs": [], "r": None}]
+        return hashes(schema, *(a_row(contract, event | {"at": MOMENT}) for event in rows))
+
+    assert found('{"a": 1, "b": 2}', "[1.0]") == found('{"b":2,"a":1e0}', "[1]")
+    assert found('{"a": 1}', "[1]") != found('{"a": 1}', "[2]")
+    assert found('{"a": 1}', "[1]") != found('{"a": 2}', "[1]")
+
+
 def sized(text: bytes) -> bytes:
     return struct.pack("<q", len(text)) + text
 
@@ -219,7 +234,7 @@ def test_a_row_is_hashed_as_it_always_was(data: st.DataObject) -> None:
         for place in range(len(rows))
     ]
 
-    assert row_hashes(batch).to_pylist() == [int.from_bytes(digest, "little", signed=True) for digest in expected]
+    assert hashes_in_order(batch).to_pylist() == [int.from_bytes(digest, "little", signed=True) for digest in expected]
 
 
 def test_the_order_of_a_map_counts_only_for_hashes_of_earlier_releases() -> None:

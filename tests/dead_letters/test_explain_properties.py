@@ -17,8 +17,9 @@ from headrace.dead_letters.hexdump import hexdump
 from headrace.schemas.decoder import compile_decoder, value_reader
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import UndecodableError
-from headrace.schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type, inner
+from headrace.schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type, Union, inner
 from headrace.schemas.registry import Contract, Registry, parse_contract
+from headrace.schemas.stored import is_list
 from headrace.schemas.trace import trace
 from tests.support.builders import BOOKING, FLIGHT, PACKAGE, a_booking, encode
 from tests.support.strategies import FIXED_PROFILE, contracts, events
@@ -35,28 +36,30 @@ def classified(draw: st.DrawFn) -> Contract:
     avro = json.loads(draw(contracts()).json)
     for field in _avro_fields(avro):
         if field["name"] != "at":
-            holds_record = isinstance(inner_avro(field["type"]), dict) and inner_avro(field["type"]).get("fields")
+            only_records = all(isinstance(each, dict) and "fields" in each for each in innermost(field["type"]))
             personal = draw(st.booleans())
-            if personal or not holds_record:
+            if personal or not only_records:
                 field["pii"] = REDACTED if personal else "none"
     avro["fields"][-1]["pii"] = "none"
     return parse_contract(SchemaRef("thing_happened", 1), json.dumps(avro))
 
 
-def inner_avro(type_: Any) -> Any:
+def innermost(type_: Any) -> Iterator[Any]:
     if isinstance(type_, list):
-        return inner_avro(next((branch for branch in type_ if branch != "null"), "null"))
-    if isinstance(type_, dict) and type_["type"] in ("array", "map"):
-        return inner_avro(type_.get("items") or type_["values"])
-    return type_
+        for branch in type_:
+            yield from innermost(branch) if branch != "null" else ()
+    elif isinstance(type_, dict) and type_["type"] in ("array", "map"):
+        yield from innermost(type_.get("items") or type_["values"])
+    else:
+        yield type_
 
 
 def _avro_fields(record: Any) -> Iterator[Any]:
     for field in record["fields"]:
         yield field
-        nested = inner_avro(field["type"])
-        if isinstance(nested, dict) and nested.get("type") == "record":
-            yield from _avro_fields(nested)
+        for nested in innermost(field["type"]):
+            if isinstance(nested, dict) and nested.get("type") == "record":
+                yield from _avro_fields(nested)
 
 
 def marked(type_: Type, value: Any, personal: bool, number: Iterator[int]) -> Any:
@@ -66,6 +69,12 @@ def marked(type_: Type, value: Any, personal: bool, number: Iterator[int]) -> An
             return None if value is None else marked(type_.item, value, personal, number)
         case Record():
             return {f.name: marked(f.type, value[f.name], personal or f.mask is not None, number) for f in type_.fields}
+        case Union():
+            return value and {
+                each.name: marked(each.type, value[each.name], personal or each.field.mask is not None, number)
+                for each in type_.branches
+                if each.name in value
+            }
         case Array():
             return [marked(type_.items, item, personal, number) for item in value]
         case Map():
@@ -157,7 +166,7 @@ def test_a_good_payload_is_traced_value_by_value(data: st.DataObject) -> None:
     for leaf in traced.leaves:
         assert before <= leaf.start < leaf.end
         before = leaf.end
-        if not isinstance(inner(leaf.type), Record):
+        if not isinstance(inner(leaf.type), Record) and not is_list(leaf.type):
             assert repr(value_reader(leaf.type)(payload, leaf.start)) == repr((leaf.value, leaf.end))
     assert before <= len(payload)
 

@@ -59,6 +59,12 @@ TYPES: dict[str, Any] = {
     "items": {"type": "array", "items": "Item"},
     "words": {"type": "array", "items": "string"},
     "map": {"type": "map", "values": "long"},
+    "json": {"type": "string", "sqlType": "JSON"},
+    "perhaps_words": ["null", {"type": "array", "items": "string"}],
+    "grid": {"type": "array", "items": {"type": "array", "items": "long"}},
+    "blanks": {"type": "array", "items": ["null", "string"]},
+    "groups": {"type": "map", "values": {"type": "array", "items": "string"}},
+    "union": ["string", "null", a_record("Cash", ("amount", a_decimal(20, 2))), {"type": "array", "items": "long"}],
 }
 
 BERLIN = timezone(timedelta(hours=2))
@@ -88,6 +94,12 @@ LOW: dict[str, Any] = {
     "items": [],
     "words": [],
     "map": {},
+    "json": "null",
+    "perhaps_words": None,
+    "grid": [],
+    "blanks": [],
+    "groups": {},
+    "union": None,
 }
 HIGH: dict[str, Any] = {
     "boolean": True,
@@ -115,6 +127,12 @@ HIGH: dict[str, Any] = {
     "items": [{"name": "a", "price": Decimal("-1.5"), "gone": None}, {"name": "b", "price": Decimal(2), "gone": 1}],
     "words": ["", "two"],
     "map": {"": 1, "k": -1},
+    "json": '{"b": [1, 2.50, 1e2, 18446744073709551615], "a": {"\\u00e9": null}}',
+    "perhaps_words": [""],
+    "grid": [[1, -1], [], [2**63 - 1]],
+    "blanks": ["", None, "x"],
+    "groups": {"a": ["b", ""], "c": []},
+    "union": {"Cash": {"amount": Decimal("-1.50")}},
 }
 
 
@@ -133,6 +151,7 @@ def write_contract(folder: Path) -> Registry:
         },
         "fields": [{"name": "at", "type": logical("long", "timestamp-millis")}, *fields],
     }
+    next(field for field in fields if field["name"] == "f_perhaps_words")["is_null_column"] = True
     (folder / "everything_happened.v1.avsc").write_text(json.dumps(contract))
     return Registry.load(folder)
 
@@ -160,10 +179,31 @@ def stored(value: Any) -> Any:
     return value
 
 
+EMPTY: dict[str, Any] = {"string_value": None, "Cash_value": None, "array_value": []}
+
+
+def in_columns(name: str, value: Any) -> Any:
+    """The value of a field as its column holds it."""
+    match name:
+        case "map" | "groups":
+            return [{"key": key, "value": item} for key, item in value.items()]
+        case "json":
+            return json.loads(value)
+        case "perhaps_words":
+            return value or []
+        case "grid":
+            return [{"items": items} for items in value]
+        case "blanks":
+            return [{"value": item} for item in value]
+        case "union":
+            return value and EMPTY | {f"{branch}_value": item for branch, item in value.items()}
+        case _:
+            return value
+
+
 def assert_same(row: dict[str, Any], event: dict[str, Any]) -> None:
-    for name, value in event.items():
-        if name == "map":
-            value = [{"key": key, "value": item} for key, item in value.items()]
+    for name, given_value in event.items():
+        value = in_columns(name, given_value)
         if name == "float":
             (value,) = struct.unpack("<f", struct.pack("<f", value))
         assert row[f"f_{name}"] == stored(value), name
@@ -179,6 +219,7 @@ def test_extremes_of_every_type_survive(service: Service) -> None:
 
     assert_same(low, LOW)
     assert_same(high, HIGH)
+    assert (low["f_perhaps_words_is_null"], high["f_perhaps_words_is_null"]) == (True, False)
 
 
 LONGS = st.integers(-(2**63), 2**63 - 1)
@@ -220,6 +261,15 @@ EVENTS = st.fixed_dictionaries(
         "items": st.lists(ITEMS, max_size=3),
         "words": st.lists(TEXT, max_size=3),
         "map": st.dictionaries(TEXT, LONGS, max_size=3),
+        "json": st.dictionaries(st.sampled_from("ab"), LONGS | TEXT | st.none()).map(json.dumps),
+        "perhaps_words": st.none() | st.lists(TEXT, max_size=2),
+        "grid": st.lists(st.lists(LONGS, max_size=2), max_size=3),
+        "blanks": st.lists(st.none() | TEXT, max_size=3),
+        "groups": st.dictionaries(TEXT, st.lists(TEXT, max_size=2), max_size=2),
+        "union": st.none()
+        | st.fixed_dictionaries({"string": TEXT})
+        | st.fixed_dictionaries({"array": st.lists(LONGS, max_size=2)})
+        | st.decimals(-(10**17), 10**17, places=2, allow_nan=False).map(lambda each: {"Cash": {"amount": each}}),
     }
 )
 

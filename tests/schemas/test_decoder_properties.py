@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.errors import UndecodableError
-from headrace.schemas.model import Array, Map, Optional, Record, Type
+from headrace.schemas.model import Array, Map, Optional, Record, Type, Union
 from headrace.schemas.registry import Contract
 from headrace.schemas.validate import validate
 from tests.support.builders import MOMENT, a_contract, a_record, encode
@@ -97,6 +97,8 @@ def has_blocks(type_: Type) -> bool:
             return True
         case Optional():
             return has_blocks(type_.item)
+        case Union():
+            return any(has_blocks(branch.type) for branch in type_.branches)
         case Record():
             return any(has_blocks(field.type) for field in type_.fields)
         case _:

@@ -24,7 +24,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headrace.schemas import model
-from headrace.schemas.model import INSTANTS, Array, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import (
+    INSTANTS,
+    Array,
+    Enumeration,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Recursive,
+    Scalar,
+    Type,
+    Union,
+)
 
 Events = Sequence[Mapping[str, Any]]
 _LOCAL: Final = {Kind.LOCAL_TIMESTAMP_MILLIS, Kind.LOCAL_TIMESTAMP_MICROS}
@@ -102,6 +115,8 @@ def _in_json(type_: Type, value: Any) -> Any:
             return base64.b64encode(value).decode() if isinstance(value, bytes) else value
         case Scalar():
             return _scalar_in_json(type_.kind, value)
+        case Union() | Recursive():
+            raise TypeError("give the columns of the record")
         case _:
             assert_never(type_)
 
@@ -149,6 +164,8 @@ def _avro_type(type_: Type, path: str) -> Any:
             return "string"
         case Scalar():
             return _scalar_in_avro(type_.kind)
+        case Union() | Recursive():
+            raise TypeError("give the columns of the record")
         case _:
             assert_never(type_)
 
@@ -206,6 +223,8 @@ def _arrow_type(type_: Type) -> pa.DataType:
             return pa.string()
         case Scalar():
             return _ARROW[type_.kind]
+        case Union() | Recursive():
+            raise TypeError("give the columns of the record")
         case _:
             assert_never(type_)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import decimal
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -15,7 +16,20 @@ from headrace.schemas import columns
 from headrace.schemas.columns import Columns
 from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.envelope import to_micros
-from headrace.schemas.model import Array, Map, Optional, Record, Type
+from headrace.schemas.model import (
+    Array,
+    Decimal,
+    Enumeration,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Scalar,
+    Type,
+    Union,
+)
+from headrace.schemas.stored import IS_NULL, is_list, wrapper_of
 from headrace.steps.decode.fallback import FallbackColumns
 from headrace.steps.decode.record_batch import columns_for, to_batch
 
@@ -98,13 +112,49 @@ def arrow_leaf(type_: Type, value: Any) -> Any:
 def arrow_ready(type_: Type, value: Any, leaf: Callable[[Type, Any], Any] = arrow_leaf) -> Any:
     """What another decoder reads, as Arrow takes it; *leaf* says so of one value that holds no others."""
     match type_, value:
-        case Optional(), _:
-            return None if value is None else arrow_ready(type_.item, value, leaf)
+        case Optional(item), _:
+            return ([] if is_list(item) else None) if value is None else arrow_ready(item, value, leaf)
+        case Union(), _:
+            return None if value is None else _members(type_, value, leaf)
         case Record(), _:
-            return {field.name: arrow_ready(field.type, value[field.name], leaf) for field in type_.fields}
-        case Array(), _:
-            return [arrow_ready(type_.items, item, leaf) for item in value]
+            return dict(_columns(type_, value, leaf))
+        case Array(items), _:
+            name = wrapper_of(items)
+            listed = [arrow_ready(items, item, leaf) for item in value]
+            return listed if name is None else [{name: item} for item in listed]
         case Map(), _:
             return [{"key": key, "value": arrow_ready(type_.values, item, leaf)} for key, item in value.items()]
         case _:
             return leaf(type_, value)
+
+
+def _columns(record: Record, value: Any, leaf: Callable[[Type, Any], Any]) -> Iterator[tuple[str, Any]]:
+    for field in record.fields:
+        yield field.name, arrow_ready(field.type, value[field.name], leaf)
+        if field.is_null_column:
+            yield f"{field.name}{IS_NULL}", value[field.name] is None
+
+
+def _members(union: Union, value: Any, leaf: Callable[[Type, Any], Any]) -> dict[str, Any]:
+    chosen = next(branch for branch in union.branches if _holds(branch.type, value))
+    empty: dict[str, Any] = {branch.member: [] if is_list(branch.type) else None for branch in union.branches}
+    return empty | {chosen.member: arrow_ready(chosen.type, value, leaf)}
+
+
+def _holds(type_: Type, value: Any) -> bool:
+    """Whether a value is one of *type_*: branches are told apart by the Python types of their values."""
+    match type_:
+        case Record() | Map():
+            return isinstance(value, dict)
+        case Array():
+            return isinstance(value, list)
+        case Scalar(Kind.BOOLEAN):
+            return isinstance(value, bool)
+        case Scalar(Kind.FLOAT | Kind.DOUBLE):
+            return isinstance(value, float)
+        case Scalar(Kind.STRING | Kind.UUID | Kind.JSON) | Enumeration():
+            return isinstance(value, str | UUID)
+        case Scalar(Kind.BYTES) | Fixed() | Decimal():
+            return isinstance(value, bytes | decimal.Decimal)
+        case _:
+            return not isinstance(value, bool | float | str | bytes | list | dict | decimal.Decimal | UUID)

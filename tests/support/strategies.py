@@ -12,7 +12,21 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from headrace.schemas.envelope import SchemaRef
-from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.json_text import canonical
+from headrace.schemas.model import (
+    Array,
+    Decimal,
+    Enumeration,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Recursive,
+    Scalar,
+    Type,
+    Union,
+)
 from headrace.schemas.registry import Contract, parse_contract
 from tests.support.builders import a_record, contract_json
 
@@ -21,6 +35,7 @@ FIXED_PROFILE = settings(derandomize=True, database=None, max_examples=80)
 _WIDE = decimal.Context(prec=80)
 _KINDS: dict[str, Any] = {
     **{name: name for name in ("boolean", "int", "long", "string", "bytes")},
+    "json": {"type": "string", "sqlType": "JSON"},
     "date": {"type": "int", "logicalType": "date"},
     "time-millis": {"type": "int", "logicalType": "time-millis"},
     "time-micros": {"type": "long", "logicalType": "time-micros"},
@@ -62,11 +77,15 @@ def _nothing(draw: st.DrawFn, names: count[int], exact: bool) -> Any:
 
 @st.composite
 def _types(draw: st.DrawFn, names: count[int], exact: bool, depth: int) -> Any:
-    shape = draw(st.sampled_from(["single", "single", "optional", "array", "map", "only"]))
+    shape = draw(st.sampled_from(["single", "single", "optional", "array", "map", "only", "union", "list of lists"]))
+    if shape == "union":
+        return draw(_unions(names, exact, depth))
     item = draw(_items(names, exact, depth))
     match shape:
         case "only":
             return [item]
+        case "list of lists":
+            return draw(_lists(item))
         case "optional":
             return draw(st.sampled_from([["null", item], [item, "null"]]))
         case "array":
@@ -75,6 +94,32 @@ def _types(draw: st.DrawFn, names: count[int], exact: bool, depth: int) -> Any:
             return {"type": "map", "values": draw(st.sampled_from([item, ["null", item], [item]]))}
         case _:
             return item
+
+
+@st.composite
+def _lists(draw: st.DrawFn, item: Any) -> Any:
+    """A list whose items are lists or nullable, or that is itself nullable."""
+    for _ in range(draw(st.integers(1, 2))):
+        item = draw(st.sampled_from([item, item if isinstance(item, list) else ["null", item]]))
+        item = draw(st.sampled_from([{"type": "array", "items": item}, {"type": "map", "values": item}]))
+    return draw(st.sampled_from([item, ["null", item], [item, "null"]]))
+
+
+@st.composite
+def _unions(draw: st.DrawFn, names: count[int], exact: bool, depth: int) -> Any:
+    """A union of types that other decoders tell apart by the Python types of their values, with null or without it."""
+    items = draw(st.lists(_items(names, exact, depth + 1), min_size=2, max_size=6))
+    items += draw(st.lists(st.sampled_from([{"type": "array", "items": "long"}, "string", "bytes"]), max_size=2))
+    apart = {_python_type(item): item for item in items} | {"boolean": "boolean", "string": "string"}
+    return draw(st.permutations([*apart.values(), *draw(st.sampled_from([[], ["null"]]))]))
+
+
+def _python_type(avro: Any) -> str:
+    """What values of a type are in other decoders."""
+    base = avro["type"] if isinstance(avro, dict) else avro
+    if base in ("fixed", "bytes"):
+        return "bytes"
+    return {"long": "int", "double": "float", "enum": "string"}.get(str(base), str(base))
 
 
 @st.composite
@@ -121,6 +166,9 @@ def _values(type_: Type) -> st.SearchStrategy[Any]:
     match type_:
         case Optional():
             return st.none() | _values(type_.item)
+        case Union():
+            some = [st.fixed_dictionaries({each.name: _values(each.type)}) for each in type_.branches]
+            return st.one_of([*some, st.none()] if type_.null is not None else some)
         case Array():
             return st.lists(_values(type_.items), max_size=4)
         case Map():
@@ -135,6 +183,8 @@ def _values(type_: Type) -> st.SearchStrategy[Any]:
             return _decimals(type_)
         case Scalar():
             return _SCALARS[type_.kind]
+        case Recursive():
+            return st.deferred(lambda: events(type_.record))
 
 
 def _decimals(type_: Decimal) -> st.SearchStrategy[decimal.Decimal]:
@@ -152,6 +202,15 @@ def _whole_millis(moment: Any) -> Any:
 _LOCAL = st.datetimes() | st.sampled_from([datetime.min, datetime.max, datetime(1970, 1, 1)])
 _INSTANTS = _LOCAL.map(lambda moment: moment.replace(tzinfo=UTC))
 _TIMES = st.times() | st.sampled_from([time.min, time.max])
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=4), inside, max_size=3),
+    max_leaves=5,
+)
 _SCALARS: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.BOOLEAN: st.booleans(),
     Kind.INT: st.integers(-(2**31), 2**31 - 1) | st.sampled_from([-(2**31), 2**31 - 1]),
@@ -161,6 +220,7 @@ _SCALARS: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.STRING: st.text(max_size=12),
     Kind.BYTES: st.binary(max_size=12),
     Kind.UUID: st.uuids() | st.uuids().map(str),
+    Kind.JSON: json_values.map(json.dumps).map(canonical),
     Kind.DATE: st.dates() | st.sampled_from([date.min, date.max]),
     Kind.TIME_MILLIS: _TIMES.map(_whole_millis),
     Kind.TIME_MICROS: _TIMES,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Contract, parse_contract
+from headrace.schemas.unions import branch_name
 from tests.support.strategies import contracts
 
 _DEMOTED = {"long": ["int"], "float": ["int", "long"], "double": ["int", "long", "float"]}
@@ -83,7 +84,10 @@ def _default(type_: Any) -> Any:
 
 def _older(draw: st.DrawFn, type_: Any) -> Any:
     if isinstance(type_, list):
-        return [each if each == "null" else _older(draw, each) for each in draw(st.permutations(type_))]
+        older = [each if each == "null" else _older(draw, each) for each in draw(st.permutations(type_))]
+        if len(older) > 2:
+            older = _apart(older if draw(st.booleans()) else older[1:])
+        return older
     if isinstance(type_, str):
         return draw(st.sampled_from([type_, *_DEMOTED.get(type_, [])]))
     match type_["type"]:
@@ -97,3 +101,11 @@ def _older(draw: st.DrawFn, type_: Any) -> Any:
             return _older_record(draw, type_)
         case _:
             return type_
+
+
+def _apart(branches: list[Any]) -> list[Any]:
+    """A union without a branch of the same type as an earlier one."""
+    found: dict[str, Any] = {}
+    for each in branches:
+        found.setdefault(branch_name(each, ""), each)
+    return [*found.values()] if len(found) > 1 else [*found.values(), "boolean"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from headrace.schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type, Union
+from headrace.schemas.no_list import NO_LIST
 from headrace.schemas.registry import Contract
+from headrace.schemas.stored import stored, wrapper_of
 from tests.support.builders import encode
 
 _MILLIS = {Kind.TIME_MILLIS, Kind.TIMESTAMP_MILLIS, Kind.LOCAL_TIMESTAMP_MILLIS}
@@ -15,11 +17,14 @@ def writable(type_: Type, value: Any) -> Any:
     """What the decoder reads, as fastavro writes it."""
     match type_:
         case Optional():
-            return None if value is None else writable(type_.item, value)
+            return None if value is None or value is NO_LIST else writable(type_.item, value)
+        case Union():
+            return None if value is None else _branch(type_, value)
         case Record():
             return {field.name: writable(field.type, value[field.name]) for field in type_.fields}
         case Array():
-            return [writable(type_.items, item) for item in value]
+            name = wrapper_of(type_.items)
+            return [writable(type_.items, item if name is None else item[name]) for item in value]
         case Map():
             return {entry["key"]: writable(type_.values, entry["value"]) for entry in value}
         case Scalar(kind) if kind in _MILLIS:
@@ -29,7 +34,15 @@ def writable(type_: Type, value: Any) -> Any:
             return value
 
 
+def _branch(union: Union, members: dict[str, Any]) -> dict[str, Any]:
+    given = [
+        each for each in union.branches if members[each.member] is not None and members[each.member] is not NO_LIST
+    ]
+    (branch,) = given
+    return {branch.name: writable(branch.type, members[branch.member])}
+
+
 def write_again(contract: Contract, values: list[Any]) -> bytes:
     """The canonical bytes of *values*, as a decoder read them."""
-    named = {field.name: value for field, value in zip(contract.record.fields, values, strict=True)}
+    named = {field.name: value for field, value in zip(stored(contract.record).fields, values, strict=True)}
     return encode(contract, writable(contract.record, named))

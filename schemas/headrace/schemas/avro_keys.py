@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from headrace.schemas.errors import ContractError
 
-_OURS: Final = ("headrace", "pii")
-_OWN_PLACE: Final = {"headrace": "the event's record", "pii": "a field"}
-FIELD: Final = ("name", "type", "default", "aliases", "doc", "order", "pii")
+_OURS: Final = ("headrace", "pii", "is_null_column")
+_OWN_PLACE: Final = {"headrace": "the event's record", "pii": "a field", "is_null_column": "a field"}
+FIELD: Final = ("name", "type", "default", "aliases", "doc", "order", "pii", "is_null_column")
 EVENT: Final = ("type", "name", "namespace", "aliases", "fields", "doc", "headrace")
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "record": EVENT[:-1],

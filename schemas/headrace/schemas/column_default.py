@@ -10,10 +10,10 @@ from headrace.schemas.model import Field
 
 
 def column_default(field: Field) -> Any:
-    """Return a field's default as the decoders give it: times as numbers, maps as lists.
+    """Return a field's default as a value of its column: times as numbers, maps as lists, records by column.
 
     Raises:
         ContractError: the field has no default.
     """
-    value, _ = value_reader(field.type)(default_datum(field, field.name), 0)
+    value, _ = value_reader(field.type, by_column=True)(default_datum(field, field.name), 0)
     return value

@@ -7,20 +7,24 @@ the same messages with the same words, and a refused message leaves nothing in t
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Final, NamedTuple, Protocol
 
-from headrace.schemas.containers import joined
+from headrace.schemas.containers import FAILURES, NO_BRANCH, joined, placed
 from headrace.schemas.content import content_plan
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
-from headrace.schemas.errors import UndecodableError
+from headrace.schemas.errors import CompiledModuleError, UndecodableError
 from headrace.schemas.headers import two_readings
+from headrace.schemas.json_text import NOT_JSON, is_json, json_fault
 from headrace.schemas.layout import columns_of, pack
-from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Record
-from headrace.schemas.program import Place, Program, compile_program
+from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Kind, Record
+from headrace.schemas.program import INSTRUCTION_BYTES, OPERAND_OFFSET, Place, Program, compile_program
 from headrace.schemas.resolve import resolve_record
+from headrace.schemas.scalars import Read, scalar_reader
 from headrace.schemas.shared_constants import Status, check_constants
+from headrace.schemas.union_readers import UNREADABLE
 
 PURE: Final = "HEADRACE_PURE"  # environment variable: any value but 0 selects the pure-Python fallback
 
@@ -114,7 +118,7 @@ class CompiledColumns:
         self._column = columns_of(reader)
         self.layout = pack(self._column)
         secret = os.urandom(16)
-        self._columns = module.Columns(self.layout, (int.from_bytes(secret[:8]), int.from_bytes(secret[8:])))
+        self._columns = module.Columns(self.layout, (int.from_bytes(secret[:8]), int.from_bytes(secret[8:])), is_json)
         self._content = content_plan(self._column)
         self._writers: dict[int, _Writer] = {}
 
@@ -128,9 +132,7 @@ class CompiledColumns:
         programs = [each.compiled for each in compiled]
         refusals, taken = self._columns.append(programs, messages, self._column.width, room)
         refused = [
-            Refused(
-                index, _error(compiled[index].program, Status(status), failed_at, offset, indexes, len(messages[index]))
-            )
+            Refused(index, _error(compiled[index].program, Status(status), failed_at, offset, indexes, messages[index]))
             for index, status, failed_at, offset, indexes in refusals
         ]
         return refused, taken
@@ -151,7 +153,14 @@ class CompiledColumns:
         program = self.program(writer)
         datum = writer.datum or self._reader.datum
         compiled = self._module.Program(
-            self.layout, program.code, program.numbers, program.symbols, program.texts, datum, writer.header
+            self.layout,
+            program.code,
+            program.numbers,
+            program.symbols,
+            program.texts,
+            datum,
+            writer.header,
+            tuple(map(_guarded, program.readers)),
         )
         self._writers[id(writer)] = made = _Writer(writer, program, compiled)
         return made
@@ -162,7 +171,8 @@ _REASONS: Final = {
     Status.BEYOND_64_BITS: "an integer of more than 64 bits",
     Status.LONGER_THAN_NEEDED: "an integer longer than it needs to be",
     Status.NEGATIVE_LENGTH: "a negative length",
-    Status.NO_BRANCH: "no branch of its union",
+    Status.NO_BRANCH: NO_BRANCH,
+    Status.UNREADABLE: UNREADABLE,
     Status.NO_BOOLEAN: "neither true nor false",
     Status.NOT_UTF8: "not UTF-8",
     Status.NO_UUID: "not a UUID",
@@ -178,18 +188,55 @@ _REASONS: Final = {
 
 
 def _error(
-    program: Program, status: Status, failed_at: int, offset: int, indexes: Sequence[int], length: int
+    program: Program, status: Status, failed_at: int, offset: int, indexes: Sequence[int], message: bytes
 ) -> UndecodableError:
     if status is Status.TOO_LARGE:
         return UndecodableError(f"larger than {MAX_PAYLOAD_BYTES} bytes")
     if status is Status.BYTES_FOLLOW:
-        return UndecodableError(f"{length - offset} bytes follow the last field", offset=offset)
+        return UndecodableError(f"{len(message) - offset} bytes follow the last field", offset=offset)
     if status is Status.TWO_READINGS:
         return two_readings(offset)
     place = program.places[failed_at]
-    return UndecodableError(
-        place.why if status is Status.OUT_OF_RANGE else _REASONS[status], _path(place, indexes), offset
-    )
+    if status is Status.BAD_SUBTREE:
+        return _subtree_error(program, failed_at, message, offset, _path(place, indexes))
+    if status is Status.OUT_OF_RANGE:
+        why = place.why
+    elif status is Status.NOT_JSON:
+        why = _json_fault(message, offset)
+    else:
+        why = _REASONS[status]
+    return UndecodableError(why, _path(place, indexes), offset)
+
+
+def _guarded(read: Read) -> Callable[[bytes, int], tuple[bytes, int] | None]:
+    """Return a function for the compiled module: the text that *read* reads, and its end; None if it is refused."""
+
+    def guarded(message: bytes, position: int) -> tuple[bytes, int] | None:
+        try:
+            text, end = read(message, position)
+        except FAILURES:
+            return None
+        return text.encode(), end
+
+    return guarded
+
+
+def _subtree_error(program: Program, failed_at: int, message: bytes, offset: int, path: str) -> UndecodableError:
+    """Return why the record within itself at *offset*, which its reader has refused, is refused."""
+    (reader,) = struct.unpack_from("=i", program.code, failed_at * INSTRUCTION_BYTES + OPERAND_OFFSET)
+    try:
+        program.readers[reader](message, offset)
+    except FAILURES as error:
+        failure = placed(error, offset)
+        inside = joined(failure.path)
+        return UndecodableError(failure.why, joined([path, inside]) if inside else path, failure.offset)
+    raise CompiledModuleError("the compiled module and a reader in Python disagree; this is a bug, please report it")
+
+
+def _json_fault(message: bytes, offset: int) -> str:
+    """Return why the text at *offset*, which the compiled module has refused, is not JSON."""
+    text, _ = scalar_reader(Kind.STRING)(message, offset)
+    return json_fault(text) or NOT_JSON
 
 
 def _path(place: Place, indexes: Sequence[int]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Kind
+from headrace.schemas.no_list import NO_LIST
 from headrace.schemas.scalars import Read, scalar_reader
 from headrace.schemas.varint import Malformed, read_length, read_long
 
@@ -35,8 +36,11 @@ def joined(path: Sequence[str]) -> str:
     return "".join(part if part.startswith("[") else f".{part}" for part in path).removeprefix(".")
 
 
-def optional_reader(read: Read, null_first: bool) -> Read:
-    """Return the reader of a value or null; null is the first or the second branch of its union."""
+def optional_reader(read: Read, null_first: bool, nothing: Any = None) -> Read:
+    """Return the reader of a value or null, which is read as *nothing*.
+
+    Null is the first or the second branch of its union.
+    """
     null, value = (0, 2) if null_first else (2, 0)  # zigzag of the branch's index
 
     def optional(data: bytes, position: int) -> tuple[Any, int]:
@@ -47,7 +51,7 @@ def optional_reader(read: Read, null_first: bool) -> Read:
             except FAILURES as error:
                 raise placed(error, position + 1) from None
         if branch == null:
-            return None, position + 1
+            return nothing, position + 1
         raise Malformed(NO_BRANCH, position)
 
     return optional
@@ -67,11 +71,14 @@ def single_reader(read: Read) -> Read:
     return single
 
 
-def record_reader(steps: Sequence[tuple[str, str | None, Read]], defaults: Mapping[str, Any]) -> Read:
+def record_reader(
+    steps: Sequence[tuple[str, str | None, Read]], defaults: Mapping[str, Any], is_null: Sequence[tuple[str, str]] = ()
+) -> Read:
     """Return the reader of a record.
 
     *steps* are the fields as written: the name, the key of the value in the result or None if it is skipped, and the
-    reader. *defaults* are the values of the other fields.
+    reader. *defaults* are the values of the other fields. *is_null* has the keys of lists, each with the key of the
+    value that says whether it was null.
     """
 
     def record(data: bytes, position: int) -> tuple[Any, int]:
@@ -84,6 +91,8 @@ def record_reader(steps: Sequence[tuple[str, str | None, Read]], defaults: Mappi
                     fields[key] = value
         except FAILURES as error:
             raise placed(error, position, name) from None
+        for name, says in is_null:
+            fields[says] = fields[name] is NO_LIST
         return fields, position
 
     return record

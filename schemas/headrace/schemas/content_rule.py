@@ -11,8 +11,22 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from headrace.schemas.content import RULE
-from headrace.schemas.model import MISSING, Array, Enumeration, Field, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import (
+    MISSING,
+    Array,
+    Branch,
+    Enumeration,
+    Field,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Recursive,
+    Scalar,
+    Type,
+)
 from headrace.schemas.registry import Registry
+from headrace.schemas.stored import is_wrapped
 
 _DIGEST_BYTES: Final = 7
 _NOT_CONTENT: Final = {
@@ -21,6 +35,8 @@ _NOT_CONTENT: Final = {
     Optional: {"null_first", "branch"},
     Array: {"single"},
     Map: {"single"},
+    Branch: {"pii"},
+    Recursive: {"records"},
 }
 _WIDER: Final = {(Kind.INT, Kind.LONG), (Kind.FLOAT, Kind.DOUBLE)}
 
@@ -60,7 +76,9 @@ def _hashes_alike(older: Type, newest: Type) -> bool:
         case Optional(), Optional():
             return _hashes_alike(older.item, newest.item)
         case Array(), Array():
-            return _hashes_alike(older.items, newest.items)
+            return is_wrapped(older.items) == is_wrapped(newest.items) and _hashes_alike(older.items, newest.items)
+        case Recursive(), Recursive():
+            return bool(_plain(older.record) == _plain(newest.record))
         case Map(), Map():
             return _hashes_alike(older.values, newest.values)
         case Enumeration(), Enumeration():
@@ -77,7 +95,9 @@ def _fields_hash_alike(older: Record, newest: Record) -> bool:
     known = {each.name: each for each in newest.fields}
     for each in older.fields:
         same = known.pop(each.name, None)
-        if same is None or not _same_default(each, same) or not _hashes_alike(each.type, same.type):
+        if same is None or same.is_null_column != each.is_null_column:
+            return False
+        if not _same_default(each, same) or not _hashes_alike(each.type, same.type):
             return False
     return all(each.default is not MISSING for each in known.values())
 

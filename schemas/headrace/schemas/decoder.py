@@ -28,6 +28,8 @@ from headrace.schemas.containers import (
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.headers import FIRST_BYTES, header_before, two_readings
 from headrace.schemas.model import MAX_COLUMN_BYTES, Decimal, Fixed, Kind, Record, Scalar, Type
+from headrace.schemas.no_list import NO_LIST
+from headrace.schemas.recursion import Subtree
 from headrace.schemas.resolve import (
     Default,
     Fields,
@@ -40,7 +42,10 @@ from headrace.schemas.resolve import (
     resolve,
     resolve_record,
 )
+from headrace.schemas.resolve_unions import Absent, Choice, Member
 from headrace.schemas.scalars import Read, decimal_reader, float32, scalar_reader
+from headrace.schemas.subtree_readers import Nest, charged, nested_reader, text_cost, text_reader
+from headrace.schemas.union_readers import choice_reader, member_reader
 from headrace.schemas.varint import Malformed, read_long
 
 MAX_PAYLOAD_BYTES: Final = 1_048_576
@@ -49,12 +54,12 @@ Decode: TypeAlias = Callable[[bytes], list[Any]]
 
 
 def compile_decoder(writer: Record, reader: Record, by_column: bool = False) -> Decode:
-    """Compile the function that reads a datum of *writer* as a list of values, in the order of *reader*'s fields.
+    """Compile the function that reads a datum of *writer* as a list of values, in the order of *reader*'s columns.
 
     Values have the types that Arrow takes: times and dates as integers, decimals as ``decimal.Decimal``, records as
-    dicts, maps as lists of ``{"key", "value"}``. A payload that is a datum both as it is and behind a known header is
-    refused, unless one of the two contracts declares that payloads have no header. Dicts have the names of fields as
-    keys, or with *by_column* those of columns.
+    dicts, maps as lists of ``{"key", "value"}``. A null list is :data:`headrace.schemas.no_list.NO_LIST`. A payload
+    that is a datum both as it is and behind a known header is refused, unless one of the two contracts declares that
+    payloads have no header. Dicts have the names of fields as keys, or with *by_column* those of columns.
 
     Raises:
         ContractError: *reader* cannot read events of *writer*.
@@ -63,7 +68,7 @@ def compile_decoder(writer: Record, reader: Record, by_column: bool = False) -> 
     room = Room()
     compiler = _Compiler(room, by_column)
     steps = [(step.name, step.place, compiler.reader(step.value)) for step in resolved.steps]
-    empty: list[Any] = [None] * len(reader.fields)
+    empty: list[Any] = [None] * len(resolved.targets)
     for place, default in resolved.defaults:
         empty[place] = compiler.default(default)
 
@@ -84,6 +89,8 @@ def compile_decoder(writer: Record, reader: Record, by_column: bool = False) -> 
             raise UndecodableError(failure.why, joined(failure.path), failure.offset) from None
         if position != len(data):
             raise UndecodableError(f"{len(data) - position} bytes follow the last field", offset=position)
+        for place in resolved.is_null_places:
+            row[place + 1] = row[place] is NO_LIST
         return row
 
     def decode_unambiguous(data: bytes) -> list[Any]:
@@ -95,28 +102,38 @@ def compile_decoder(writer: Record, reader: Record, by_column: bool = False) -> 
     return decode if writer.datum or reader.datum else decode_unambiguous
 
 
-def value_reader(type_: Type) -> Read:
-    """Return the reader of one value of *type_*, for use at any position."""
-    return _Compiler().reader(resolve(type_, type_, ""))
+def value_reader(type_: Type, by_column: bool = False) -> Read:
+    """Return the reader of one value of *type_*, for use at any position; *by_column* as in :func:`compile_decoder`."""
+    return _Compiler(None, by_column).reader(resolve(type_, type_, ""))
 
 
 @dataclass(frozen=True, slots=True)
 class _Compiler:
-    """Compiler of readers; dicts have the names of columns as keys if *by_column*."""
+    """Compiler of readers whose lists take *room*; dicts have the names of columns as keys if *by_column*.
+
+    *nest* is that of the JSON text around the values.
+    """
 
     room: Room | None = None
     by_column: bool = False
+    nest: Nest | None = None
 
     def reader(self, resolved: Resolved) -> Read:
         match resolved:
             case Nullable(item, null_first):
-                return optional_reader(self.reader(item), null_first)
+                return optional_reader(self.reader(item), null_first, NO_LIST if isinstance(item, Items) else None)
             case Only(item):
                 return single_reader(self.reader(item))
-            case Items(item, of_map, width):
-                return (map_reader if of_map else array_reader)(self.reader(item), self.room, width)
+            case Items():
+                return self._items(resolved)
             case Fields():
-                return self._record(resolved)
+                return self.record(resolved)
+            case Choice():
+                return self._choice(resolved)
+            case Member(place, value, names, empty):
+                return member_reader(self.reader(value), names[place], dict(zip(names, empty, strict=True)))
+            case Subtree():
+                return self._subtree(resolved)
             case Symbols(symbols):
                 return _enumeration(symbols)
             case Value(type_, into):
@@ -126,12 +143,38 @@ class _Compiler:
         """Return the value of a default, whose width in columns was counted when it was resolved."""
         return _Compiler(None, self.by_column).reader(default.value)(default.datum, 0)[0]
 
-    def _record(self, fields: Fields) -> Read:
+    def record(self, fields: Fields) -> Read:
+        """Return the reader of a record."""
         keys = [target.column if self.by_column else target.name for target in fields.targets]
         steps = [
             (step.name, keys[step.place] if step.place >= 0 else None, self.reader(step.value)) for step in fields.steps
         ]
-        return record_reader(steps, {keys[place]: self.default(default) for place, default in fields.defaults})
+        defaults = {keys[place]: self.default(default) for place, default in fields.defaults}
+        return record_reader(steps, defaults, [(keys[place], keys[place + 1]) for place in fields.is_null_places])
+
+    def _items(self, items: Items) -> Read:
+        width = items.width + (text_cost(items.item) if self.nest else 0)
+        return (map_reader if items.of_map else array_reader)(self.reader(items.item), self.room, width)
+
+    def _choice(self, choice: Choice) -> Read:
+        readers = [None if isinstance(each, Absent) else self.reader(each) for each in choice.branches]
+        null = choice.branches.index(Absent.NULL) if Absent.NULL in choice.branches else None
+        return choice_reader(list(zip(choice.names, readers, strict=True)), null, choice.nothing)
+
+    def _subtree(self, subtree: Subtree) -> Read:
+        if self.nest is None:
+            return text_reader(subtree, self.room, _nested)
+        return nested_reader(subtree, self.nest, _nested)
+
+
+def subtree_reader(subtree: Subtree) -> Read:
+    """Return the reader of a record within itself as a JSON text."""
+    return _Compiler().reader(subtree)
+
+
+def _nested(subtree: Subtree, nest: Nest) -> Read:
+    resolved = resolve_record(subtree.writer.record, subtree.reader.record)
+    return charged(_Compiler(nest.room, False, nest).record(resolved), resolved, nest.room)
 
 
 def _value(type_: Scalar | Decimal | Fixed, into: Kind | None) -> Read:

@@ -11,6 +11,7 @@ from typing import Any, Final, assert_never
 
 import fastavro
 
+from headrace.schemas.encode_tree import has_union, tree_encoder
 from headrace.schemas.envelope import EPOCH
 from headrace.schemas.errors import ContractError, InvalidEventError
 from headrace.schemas.fastavro_schema import schema_of_value
@@ -26,10 +27,13 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
+    Union,
 )
 from headrace.schemas.scalars import DAY_MILLIS, FIRST_DAY, LAST_DAY
+from headrace.schemas.stored import item_type, stored_type
 from headrace.schemas.validate import check
 
 MAX_DEFAULT: Final = 32_768  # bytes of one default in columns; each event that lacks the field gets it
@@ -83,6 +87,8 @@ def default_datum(field: Field, where: str) -> bytes:
 
 def encode_value(type_: Type, value: Any) -> bytes:
     """Encode one checked value, without the event around it."""
+    if has_union(type_):
+        return tree_encoder(type_)(value)
     out = io.BytesIO()
     fastavro.schemaless_writer(out, schema_of_value(type_), {"value": value})
     return out.getvalue()
@@ -93,15 +99,17 @@ def width_beyond(type_: Type, value: Any) -> int:
     match type_:
         case Optional():
             return 0 if value is None else width_beyond(type_.item, value)
+        case Union(branches):
+            return sum(width_beyond(each.type, value[each.name]) for each in branches if value and each.name in value)
         case Record():
             return sum(width_beyond(field.type, value.get(field.name, field.default)) for field in type_.fields)
         case Array():
-            width = column_of(type_.items).width
+            width = column_of(item_type(type_.items)).width
             return sum(width + width_beyond(type_.items, item) for item in value)
         case Map():
-            width = column_of(type_).children[0].width
+            width = column_of(stored_type(type_)).children[0].width
             return sum(width + len(key.encode()) + width_beyond(type_.values, item) for key, item in value.items())
-        case Scalar() | Fixed() | Enumeration() | Decimal():
+        case Scalar() | Fixed() | Enumeration() | Decimal() | Recursive():
             return len(value.encode() if isinstance(value, str) else value) if isinstance(value, str | bytes) else 0
         case _:
             assert_never(type_)
@@ -115,6 +123,10 @@ def _value(type_: Type, avro: Any, path: str) -> Any:
     match type_:
         case Optional():
             return None if avro is None else _value(type_.item, avro, path)
+        case Union():
+            return _of_union(type_, avro, path)
+        case Recursive():
+            raise _UnfitError(path, "write null, or an empty list, for a record within itself")
         case Record():
             return _fields(type_, _of(dict, avro, path, "write a JSON object of its fields"), path)
         case Array():
@@ -134,6 +146,18 @@ def _value(type_: Type, avro: Any, path: str) -> Any:
             return _scalar(kind, avro, path)
         case _:
             assert_never(type_)
+
+
+def _of_union(union: Union, avro: Any, path: str) -> Any:
+    """Return a value of the first branch that a default fits."""
+    if avro is None and union.null is not None:
+        return None
+    for branch in union.branches:
+        try:
+            return {branch.name: check(branch.type, _value(branch.type, avro, path), path)}
+        except (_UnfitError, InvalidEventError):
+            continue
+    raise _UnfitError(path, "write a value of one of the types of its union")
 
 
 def _fields(record: Record, given: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -12,7 +12,21 @@ from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.headers import FIRST_BYTES, HEADERS, header_before
 from headrace.schemas.layout import shortest_of
-from headrace.schemas.model import Array, Decimal, Enumeration, Field, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import (
+    Array,
+    Decimal,
+    Enumeration,
+    Field,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Recursive,
+    Scalar,
+    Type,
+    Union,
+)
 from headrace.schemas.varint import write_long
 
 Draw: TypeAlias = Callable[[], bytes]
@@ -94,7 +108,7 @@ class _Drawer:
                 return lambda: (self._chance.choice(HEADERS).magic + self._chance.randbytes(size))[:size]
             case Scalar(Kind.STRING | Kind.BYTES):
                 return self._text(1, _LONGEST)
-            case Optional() | Array() | Map() | Enumeration() | Decimal() | Scalar():
+            case Optional() | Union() | Recursive() | Array() | Map() | Enumeration() | Decimal() | Scalar():
                 return self.of(type_)
             case _:
                 assert_never(type_)
@@ -108,6 +122,10 @@ class _Drawer:
                 value = self.of(item)
                 uniform = chance.random
                 return lambda: some + value() if uniform() < 0.5 else null
+            case Union():
+                return self._branch(type_)
+            case Recursive():
+                return lambda: _least(type_.record)
             case Record():
                 return _joined([self.field(field) for field in type_.written])
             case Array(items, single):
@@ -132,6 +150,16 @@ class _Drawer:
             return draw()
 
         return counted
+
+    def _branch(self, union: Union) -> Draw:
+        heads = [write_long(index) for index in range(len(union.written))]
+        values = [self.of(branch.type) if branch else bytes for branch in union.written]
+
+        def branch() -> bytes:
+            index = self._chance.randrange(len(values))
+            return heads[index] + values[index]()
+
+        return branch
 
     def _items(self, item: Draw) -> Draw:
         def items() -> bytes:
@@ -185,6 +213,8 @@ class _Drawer:
                 return self._text(0, _LONGEST)
             case Kind.BYTES:
                 return lambda: _sized(chance.randbytes(chance.randrange(21)))
+            case Kind.JSON:
+                return lambda: _sized(b'{"text": "%s"}' % chance.randbytes(chance.randrange(9)).hex().encode())
             case Kind.UUID:
                 text = "{0:08x}-{1:04x}-{1:04x}-{1:04x}-{2:012x}".format
                 return lambda: _sized(text(*(chance.getrandbits(bits) for bits in (32, 16, 48))).encode())
@@ -200,6 +230,36 @@ class _Drawer:
                 return self._around(_DAY * 86_400_000_000, 10**13)
             case _:
                 assert_never(kind)
+
+
+_LEAST: Final = {
+    Kind.FLOAT: bytes(4),
+    Kind.DOUBLE: bytes(8),
+    Kind.UUID: b"\x4800000000-0000-0000-0000-000000000000",
+    Kind.JSON: b"\x04{}",
+}
+
+
+def _least(type_: Type) -> bytes:
+    """Return a value without optional parts, so that a record within itself ends."""
+    match type_:
+        case Record():
+            return b"".join([b"\0" * field.single + _least(field.type) for field in type_.written])
+        case Optional(null_first=null_first):
+            return b"\0" if null_first else b"\2"
+        case Union(branches, null):
+            ends = [index for index, each in enumerate(branches) if not isinstance(each.type, Recursive)]
+            return write_long(null) if null is not None else write_long(ends[0]) + _least(branches[ends[0]].type)
+        case Fixed(size) | Decimal(size=int(size)):
+            return bytes(size)
+        case Decimal():
+            return b"\2\0"
+        case Scalar(kind):
+            return _LEAST.get(kind, b"\0")
+        case Array() | Map() | Enumeration() | Recursive():
+            return b"\0"
+        case _:
+            assert_never(type_)
 
 
 def _sized(data: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import fastavro
@@ -21,7 +21,8 @@ def encode(contract: Contract, fields: Mapping[str, Any], schema: Any = None) ->
     Raises:
         InvalidEventError: Avro cannot hold the fields, or they are larger than 1 MiB; never contains a value.
     """
-    data = _written(contract, fields, schema or contract.avro)
+    whole = schema is None and contract.encoder
+    data = guarded(contract, lambda: whole(fields) if whole else _by_fastavro(fields, schema or contract.avro))
     if len(data) > MAX_PAYLOAD_BYTES:
         raise InvalidEventError(
             contract.subject, f"an event of {len(data)} bytes", f"send at most {MAX_PAYLOAD_BYTES}; split it"
@@ -31,11 +32,16 @@ def encode(contract: Contract, fields: Mapping[str, Any], schema: Any = None) ->
     return data
 
 
-def _written(contract: Contract, fields: Mapping[str, Any], schema: Any) -> bytes:
+def _by_fastavro(fields: Mapping[str, Any], schema: Any) -> bytes:
     out = io.BytesIO()
+    fastavro.schemaless_writer(out, schema, fields)
+    return out.getvalue()
+
+
+def guarded(contract: Contract, encoded: Callable[[], bytes]) -> bytes:
+    """Return the bytes that *encoded* makes; raises InvalidEventError, which has no value, if Avro's library fails."""
     try:
-        fastavro.schemaless_writer(out, schema, fields)
-        return out.getvalue()
+        return encoded()
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error) as error:
         name = type(error).__name__  # only the name: the error's text may quote the value
     raise InvalidEventError(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from headrace.schemas.encode import encode
+from headrace.schemas.encode import encode, guarded
+from headrace.schemas.encode_tree import has_union, tree_encoder
 from headrace.schemas.envelope import to_micros
-from headrace.schemas.model import MISSING, Field, Kind, Optional, Scalar, Type
+from headrace.schemas.fastavro_schema import has_no_bytes
+from headrace.schemas.model import MISSING, Field, Kind, Optional, Record, Scalar, Type, is_stored
 from headrace.schemas.registry import Contract
 from headrace.schemas.varint import write_long
 
@@ -21,7 +23,11 @@ def compile_encoder(contract: Contract, field: Field) -> Encoder:
     that are most frequent itself: Avro's library needs five times as long for one value.
     """
     together = _written_together(contract, field)
-    schema = {**contract.avro, "fields": together}
+    if has_union(field.type):
+        one = tree_encoder(Record(field.name, tuple(together)))
+        return lambda value: guarded(contract, lambda: one({} if value is MISSING else {field.name: value}))
+    names = {each.name for each in together}
+    schema = {**contract.avro, "fields": [each for each in contract.avro["fields"] if each["name"] in names]}
     plain = _plain(field.type) if len(together) == 1 and not field.single else None
 
     def slow(value: Any) -> bytes:
@@ -30,17 +36,18 @@ def compile_encoder(contract: Contract, field: Field) -> Encoder:
     return slow if plain is None else lambda value: slow(value) if value is MISSING else plain(value)
 
 
-def _written_together(contract: Contract, field: Field) -> list[Any]:
-    """Return the schemas of a field and of the fields without columns before it; with the last one, also after it."""
-    stored = {each.name for each in contract.record.fields}
-    groups: list[list[Any]] = [[]]
-    for each in contract.avro["fields"]:
-        if groups[-1] and groups[-1][-1]["name"] in stored:
+def _written_together(contract: Contract, field: Field) -> list[Field]:
+    """Return a field and the fields without columns before it; with the last one, also those after it."""
+    groups: list[list[Field]] = [[]]
+    for each in contract.record.written:
+        if has_no_bytes(each):
+            continue
+        if groups[-1] and is_stored(groups[-1][-1].type):
             groups.append([])
         groups[-1].append(each)
-    if len(groups) > 1 and groups[-1][-1]["name"] not in stored:
+    if len(groups) > 1 and not is_stored(groups[-1][-1].type):
         groups[-2:] = [groups[-2] + groups[-1]]
-    return next(group for group in groups if any(each["name"] == field.name for each in group))
+    return next(group for group in groups if any(each.name == field.name for each in group))
 
 
 def _plain(type_: Type) -> Encoder | None:

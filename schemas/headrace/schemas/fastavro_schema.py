@@ -9,6 +9,7 @@ from typing import Any, Final, assert_never
 import fastavro
 
 from headrace.schemas.model import (
+    AVRO_TYPES,
     MISSING,
     NOTHING,
     Array,
@@ -20,22 +21,12 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
+    Union,
     is_stored,
 )
-
-_BASES: Final = {
-    Kind.UUID: "string",
-    Kind.DATE: "int",
-    Kind.TIME_MILLIS: "int",
-    Kind.TIME_MICROS: "long",
-    Kind.TIMESTAMP_MILLIS: "long",
-    Kind.TIMESTAMP_MICROS: "long",
-    Kind.LOCAL_TIMESTAMP_MILLIS: "long",
-    Kind.LOCAL_TIMESTAMP_MICROS: "long",
-}
-
 
 _SYMBOL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -77,7 +68,7 @@ class _Builder:
         if id(record) in self._records:
             return self._records[id(record)]
         name = self._records[id(record)] = self._name("Record")
-        self.fields[name] = fields = [field for field in record.written if not _has_no_bytes(field)]
+        self.fields[name] = fields = [field for field in record.written if not has_no_bytes(field)]
         return {
             "type": "record",
             "name": name,
@@ -101,8 +92,14 @@ class _Builder:
             case Decimal(precision, scale, size):
                 fixed = {"type": "bytes"} if size is None else self._type(Fixed(size))
                 return {**fixed, "logicalType": "decimal", "precision": precision, "scale": scale}
+            case Union():
+                return [self._type(branch.type) if branch else "null" for branch in type_.written]
+            case Recursive():
+                return self.record(type_.record)
+            case Scalar(Kind.JSON):
+                return AVRO_TYPES[Kind.JSON]
             case Scalar(kind):
-                return {"type": _BASES[kind], "logicalType": str(kind)} if kind in _BASES else str(kind)
+                return {"type": AVRO_TYPES[kind], "logicalType": str(kind)} if kind in AVRO_TYPES else str(kind)
             case _:
                 assert_never(type_)
 
@@ -121,9 +118,10 @@ def _single(avro: Any, single: bool) -> Any:
     return [avro] if single else avro
 
 
-def _has_no_bytes(field: Field) -> bool:
+def has_no_bytes(field: Field) -> bool:
+    """Return whether a field takes no bytes, whatever its value."""
     found = field.type
-    return isinstance(found, Record) and not field.single and all(map(_has_no_bytes, found.written))
+    return isinstance(found, Record) and not field.single and all(map(has_no_bytes, found.written))
 
 
 def _nothing(type_: Type) -> Any:

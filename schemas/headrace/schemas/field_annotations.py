@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from typing import Any, Final, assert_never
 
 from headrace.schemas.annotations import parse_pii
-from headrace.schemas.checked_values import mapping_of, refuse_unknown
+from headrace.schemas.checked_values import boolean, mapping_of, refuse_unknown
 from headrace.schemas.errors import ContractError
 from headrace.schemas.model import (
     Array,
+    Branch,
     Decimal,
     Enumeration,
     Field,
@@ -19,12 +20,15 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
+    Union,
     walk,
 )
 
 NONE: Final = "none"
+FIELD_KEYS: Final = ("pii", "is_null_column")
 _FIELD: Final = 'write {"pii": "none"}, or {"pii": {"kind": "email", "mask": "tokenise"}}'
 
 
@@ -32,7 +36,8 @@ def annotate_fields(record: Record, annotation: Mapping[str, Any], where: str) -
     """Apply the annotations ``fields`` and ``pii`` of a record's ``headrace`` annotation.
 
     ``fields`` maps the path of a field (``customer.email``) to its annotations. Items of arrays and values of maps have
-    the path of their field. ``pii`` is ``none`` for a subject without personal data.
+    the path of their field. A type of a union has the name of its member (``payload.string_value``).
+    ``pii`` is ``none`` for a subject without personal data.
 
     Raises:
         ContractError: a path names no field, or an annotation is invalid or contradicts another one.
@@ -74,10 +79,24 @@ def _annotated(record: Record, path: list[str], given: Mapping[str, Any], where:
 def _annotated_field(field: Field, path: list[str], given: Mapping[str, Any], where: str) -> Field:
     if len(path) > 1:
         return replace(field, type=_within(field.type, path[1:], given, where))
-    refuse_unknown(given, {"pii"}, where)
-    if field.pii is not None:
+    refuse_unknown(given, set(FIELD_KEYS), where)
+    states_pii = "pii" in given or not given
+    if states_pii and field.pii is not None:
         raise ContractError(where, "classified in the schema too", "remove one of the two")
-    return replace(field, pii=parse_pii(given.get("pii"), f"{where}.pii"))
+    return replace(
+        field,
+        pii=parse_pii(given.get("pii"), f"{where}.pii") if states_pii else field.pii,
+        is_null_column=boolean(given.get("is_null_column", field.is_null_column), f"{where}.is_null_column"),
+    )
+
+
+def _annotated_branch(branch: Branch, path: list[str], given: Mapping[str, Any], where: str) -> Branch:
+    if len(path) > 1:
+        return replace(branch, type=_within(branch.type, path[1:], given, where))
+    refuse_unknown(given, {"pii"}, where)
+    if branch.pii is not None:
+        raise ContractError(where, "classified in the schema too", "remove one of the two")
+    return replace(branch, pii=parse_pii(given.get("pii"), f"{where}.pii"))
 
 
 def _within(type_: Type, path: list[str], given: Mapping[str, Any], where: str) -> Type:
@@ -90,7 +109,12 @@ def _within(type_: Type, path: list[str], given: Mapping[str, Any], where: str) 
             return replace(type_, items=_within(type_.items, path, given, where))
         case Map():
             return replace(type_, values=_within(type_.values, path, given, where))
-        case Scalar() | Decimal() | Fixed() | Enumeration():
+        case Union(branches):
+            annotated = [
+                _annotated_branch(each, path, given, where) if each.member == path[0] else each for each in branches
+            ]
+            return replace(type_, branches=tuple(annotated))
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Recursive():
             return type_
         case _:
             assert_never(type_)

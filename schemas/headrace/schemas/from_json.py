@@ -17,9 +17,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from headrace.schemas.errors import InvalidEventError, UnreadableTextError
-from headrace.schemas.model import Array, Decimal, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import Array, Decimal, Fixed, Kind, Map, Optional, Record, Recursive, Scalar, Type, Union
 from headrace.schemas.numbers import exact, floating, read_floating, read_whole, whole
 from headrace.schemas.times import read_date, read_datetime, read_time
+from headrace.schemas.validate import check
+from headrace.schemas.validate_union import only_fit, tagged
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:(?:-[0-9a-fA-F]{4}){3}-|[0-9a-fA-F]{12})[0-9a-fA-F]{12}")
 
@@ -54,6 +56,7 @@ _TEXTS: Final[Mapping[Kind, Callable[[str], Any]]] = {
     Kind.FLOAT: lambda text: read_floating(text, single=True),
     Kind.DOUBLE: read_floating,
     Kind.UUID: _uuid,
+    Kind.JSON: str,
     Kind.DATE: read_date,
     Kind.TIME_MILLIS: read_time,
     Kind.TIME_MICROS: read_time,
@@ -65,6 +68,7 @@ _TEXTS: Final[Mapping[Kind, Callable[[str], Any]]] = {
 }
 _AS_TEXT: Final[Mapping[Kind, str]] = {
     Kind.UUID: "a UUID",
+    Kind.JSON: "one JSON value as a text",
     Kind.DATE: "a day such as 2026-11-20",
     Kind.TIME_MILLIS: "a time such as 05:15:00",
     Kind.TIME_MICROS: "a time such as 05:15:00",
@@ -103,8 +107,12 @@ def convert(type_: Type, value: Any, path: str) -> Any:
     match type_:
         case Optional():
             return None if value is None else convert(type_.item, value, path)
+        case Union():
+            return _union(type_, value, path)
         case Record():
             return fields_from_json(type_, value, f"{path}.")
+        case Recursive():
+            return fields_from_json(type_.record, value, f"{path}.")
         case Array() if isinstance(value, list):
             return [convert(type_.items, item, f"{path}[{index}]") for index, item in enumerate(value)]
         case Map() if isinstance(value, Mapping):
@@ -117,6 +125,17 @@ def convert(type_: Type, value: Any, path: str) -> Any:
             return _scalar(type_.kind, value, path)
         case _:
             return value
+
+
+def _union(type_: Union, value: Any, path: str) -> Any:
+    """Convert the value of the branch that it names, or else of the only one that fits."""
+    if value is None:
+        return None
+    named = tagged(type_, value, path)
+    if named is None:
+        return only_fit(type_, value, path, lambda branch, given: check(branch, convert(branch, given, path), path))
+    branch, inside = named
+    return {branch.name: convert(branch.type, inside, f"{path}.{branch.member}")}
 
 
 def _scalar(kind: Kind, value: Any, path: str) -> Any:

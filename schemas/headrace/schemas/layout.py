@@ -19,10 +19,13 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
+    Union,
     bare,
 )
+from headrace.schemas.stored import item_type, stored, stored_type
 
 
 class Layout(IntEnum):
@@ -88,14 +91,15 @@ _SCALARS: Final = {
     Kind.STRING: Layout.VARIABLE,
     Kind.BYTES: Layout.VARIABLE,
     Kind.UUID: Layout.VARIABLE,
+    Kind.JSON: Layout.VARIABLE,
 }
-_SHORTEST: Final = {Kind.FLOAT: 4, Kind.DOUBLE: 8, Kind.UUID: 37}
+_SHORTEST: Final = {Kind.FLOAT: 4, Kind.DOUBLE: 8, Kind.UUID: 37, Kind.JSON: 2}
 _KEY: Final = Column(Layout.VARIABLE, nullable=False, name="key")
 
 
 def columns_of(record: Record) -> Column:
     """Return all columns of a record, as one struct."""
-    return column_of(record)
+    return column_of(stored(record))
 
 
 def amplification(type_: Type) -> int:
@@ -106,13 +110,15 @@ def amplification(type_: Type) -> int:
         case Record(fields=fields):
             return max((amplification(field.type) for field in fields), default=0)
         case Array(items):
-            return -(-column_of(items).width // shortest(items)) + amplification(items)
+            return -(-column_of(item_type(items)).width // shortest(items)) + amplification(items)
         case Map(values):
-            width = column_of(type_).children[0].width
+            width = column_of(stored_type(type_)).children[0].width
             return -(-width // (1 + shortest(values))) + amplification(values)
+        case Union(branches):
+            return max(amplification(branch.type) for branch in branches)
         case Enumeration(symbols):
             return max(map(len, symbols))
-        case Scalar() | Decimal() | Fixed():
+        case Scalar() | Decimal() | Fixed() | Recursive():
             return 32
         case _:
             assert_never(type_)
@@ -134,14 +140,16 @@ def shortest(type_: Type) -> int:
             return 2
         case Scalar(kind):
             return _SHORTEST.get(kind, 1)
-        case Optional() | Array() | Map() | Enumeration():
+        case Union(branches, None):
+            return 1 + min(shortest(branch.type) for branch in branches)
+        case Optional() | Array() | Map() | Union() | Enumeration() | Recursive():
             return 1
         case _:
             assert_never(type_)
 
 
 def column_of(type_: Type) -> Column:
-    """Return the column of one type, with the columns below it."""
+    """Return the column of one stored type (:mod:`headrace.schemas.stored`), with the columns below it."""
     nullable = isinstance(type_, Optional)
     match bare(type_):
         case Record(fields=fields):
@@ -159,8 +167,8 @@ def column_of(type_: Type) -> Column:
             return Column(Layout.DECIMAL256, nullable)
         case Scalar(kind):
             return Column(_SCALARS.get(kind, Layout.INT64), nullable)
-        case Optional():
-            raise TypeError("a union in a union")
+        case Optional() | Union() | Recursive():
+            raise TypeError("not a type of a column")
 
 
 def _column_of_field(declared: Field) -> Column:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from math import ceil
 from typing import Final, assert_never
@@ -11,6 +11,7 @@ from headrace.schemas.annotations import Partition, TableOptions
 from headrace.schemas.drawn import is_often_ambiguous
 from headrace.schemas.errors import ContractError
 from headrace.schemas.layout import amplification
+from headrace.schemas.lint_columns import check_is_null_columns, check_texts
 from headrace.schemas.lint_event_time import lint_event_time
 from headrace.schemas.model import (
     INSTANTS,
@@ -25,10 +26,12 @@ from headrace.schemas.model import (
     Map,
     Mask,
     NotPersonal,
-    Optional,
     Pii,
     Record,
+    Recursive,
     Scalar,
+    Type,
+    Union,
     bare,
     inner,
     walk,
@@ -65,8 +68,9 @@ def lint(record: Record, options: TableOptions, where: str, derived: Sequence[Fi
     for column in options.metadata:
         if column.field.mask:
             _check_mask(column.field, column.field.mask, f"{where}.headrace.metadata.{column.field.name}.pii")
+    check_is_null_columns(record, where)
+    check_texts(record, where)
     for path, field in walk(record):
-        _check_arrays(field, f"{where}.{path}")
         _check_amplification(field, f"{where}.{path}")
         if field.mask:
             _check_mask(field, field.mask, f"{where}.{path}")
@@ -153,43 +157,31 @@ def _check_amplification(field: Field, where: str) -> None:
         )
 
 
-def _check_arrays(field: Field, where: str) -> None:
-    type_ = field.type
-    if isinstance(type_, Optional) and isinstance(type_.item, Array | Map):
-        kind, empty = ("array", "[]") if isinstance(type_.item, Array) else ("map", "{}")
-        raise ContractError(
-            where,
-            f"an optional {kind}, but a repeated column is never null",
-            f"remove null from the union, and null as its default; an empty {kind} ({empty}) means none",
-        )
-    type_ = bare(type_)
-    while isinstance(type_, Array | Map):
-        items = type_.items if isinstance(type_, Array) else type_.values
-        if isinstance(type_, Array) and isinstance(items, Array | Map | Optional):
-            raise ContractError(where, "an array of arrays, maps or nulls", "make the item a record with one field")
-        if isinstance(type_, Map) and isinstance(bare(items), Array | Map):
-            raise ContractError(where, "a map of arrays or maps", "make the value a record with one field")
-        type_ = items
-
-
 def _check_classified(record: Record, where: str) -> None:
     fields = list(walk(record))
     if all(field.pii is None for _, field in fields):
         return
-    covered: tuple[str, ...] = ()
+    covered: tuple[str, ...] = ()  # by a mask of a field around them
+    cleared: set[str] = set()  # unions whose plain branches are not personal
     for path, field in fields:
         if path.startswith(covered):
             continue
-        whole = isinstance(inner(field.type), Record)
         if isinstance(field.pii, Pii):
             covered += (f"{path}.",)
-        elif whole and isinstance(field.pii, NotPersonal):
+            continue
+        values = inner(field.type)
+        branches = values.branches if isinstance(values, Union) else ()
+        whole = isinstance(values, Record | Recursive) or bool(branches)
+        plain = any(not isinstance(inner(each.type), Record | Recursive) and each.pii is None for each in branches)
+        if isinstance(field.pii, NotPersonal) and plain:
+            cleared.add(path)
+        elif isinstance(field.pii, NotPersonal) and whole:
             raise ContractError(
                 f"{where}.{path}",
                 "a record classified as not personal as a whole",
                 'remove "pii" from it, and write it on each of its fields',
             )
-        elif not whole and field.pii is None:
+        elif not whole and field.pii is None and path.rpartition(".")[0] not in cleared:
             raise ContractError(
                 f"{where}.{path}",
                 "not classified, in a subject with personal data",
@@ -214,16 +206,29 @@ def _described(pii: Pii) -> str:
 
 
 def _fits(field: Field, pii: Pii) -> bool:
-    value = inner(field.type)
+    return all(_fits_values(value, pii, _in_map(field)) for value in _values(field.type))
+
+
+def _values(type_: Type) -> Iterator[Type]:
+    """Yield the types of the innermost values: that of each branch for a union."""
+    match inner(type_):
+        case Union(branches):
+            for branch in branches:
+                yield from _values(branch.type)
+        case value:
+            yield value
+
+
+def _fits_values(value: Type, pii: Pii, in_map: bool) -> bool:
     match pii.mask:
         case Mask.REDACT | Mask.OMIT:
             return True
         case Mask.TOKENISE:
             return isinstance(value, Enumeration) or (isinstance(value, Scalar) and value.kind in _TOKENISED)
         case Mask.PARTIAL:
-            return value == Scalar(Kind.STRING) and not _in_map(field)
+            return value == Scalar(Kind.STRING) and not in_map
         case Mask.GENERALISE:
-            return _generalises(pii, value) and not _in_map(field)
+            return _generalises(pii, value) and not in_map
         case _:
             assert_never(pii.mask)
 

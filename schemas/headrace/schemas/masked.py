@@ -17,16 +17,19 @@ from headrace.schemas.model import (
     Optional,
     Pii,
     Record,
+    Recursive,
     Scalar,
     Type,
+    Union,
 )
+from headrace.schemas.stored import stored
 
 TOKEN: Final = Scalar(Kind.STRING)
 
 
 def masked(record: Record) -> Record:
-    """Return the record as it is stored: without omitted fields, with redacted fields optional and tokens as text."""
-    fields = (_masked_field(field) for field in record.fields)
+    """Return the record's columns as they are written: without omitted ones, redacted ones optional, tokens as text."""
+    fields = (_masked_field(field) for field in stored(record).fields)
     return replace(record, fields=tuple(field for field in fields if field is not None), datum=False, unstored=())
 
 
@@ -46,7 +49,7 @@ def _inside(type_: Type) -> Type:
             return replace(type_, values=_inside(type_.values))
         case Record():
             return by_column(type_)
-        case Scalar() | Decimal() | Fixed() | Enumeration():
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Union() | Recursive():
             return type_
         case _:
             assert_never(type_)
@@ -78,7 +81,7 @@ def _masked_type(type_: Type) -> Type:
             return Map(_masked_type(type_.values))
         case Record():
             return masked(type_)
-        case Scalar() | Decimal() | Fixed() | Enumeration():
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Union() | Recursive():
             return type_
         case _:
             assert_never(type_)
@@ -97,7 +100,7 @@ def _tokenised(type_: Type) -> Type:
             return Array(_tokenised(type_.items))
         case Map():
             return Map(_tokenised(type_.values))
-        case Scalar() | Decimal() | Fixed() | Enumeration() | Record():
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Union() | Record() | Recursive():
             return TOKEN
         case _:
             assert_never(type_)

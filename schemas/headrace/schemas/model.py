@@ -21,6 +21,7 @@ class Kind(StrEnum):
     STRING = "string"
     BYTES = "bytes"
     UUID = "uuid"
+    JSON = "json"
     DATE = "date"
     TIME_MILLIS = "time-millis"
     TIME_MICROS = "time-micros"
@@ -30,6 +31,17 @@ class Kind(StrEnum):
     LOCAL_TIMESTAMP_MICROS = "local-timestamp-micros"
 
 
+AVRO_TYPES: Final = {
+    Kind.UUID: "string",
+    Kind.JSON: "string",
+    Kind.DATE: "int",
+    Kind.TIME_MILLIS: "int",
+    Kind.TIME_MICROS: "long",
+    Kind.TIMESTAMP_MILLIS: "long",
+    Kind.TIMESTAMP_MICROS: "long",
+    Kind.LOCAL_TIMESTAMP_MILLIS: "long",
+    Kind.LOCAL_TIMESTAMP_MICROS: "long",
+}  # the types of kinds that are logical types
 MAX_ITEMS: Final = 100_000  # of one array or map
 MAX_COLUMN_BYTES: Final = 16_777_216  # of one datum's items in columns, where one byte of payload may become many
 NUMBERS: Final = frozenset({Kind.INT, Kind.LONG, Kind.FLOAT, Kind.DOUBLE})
@@ -101,6 +113,36 @@ class Optional:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """One type of a union: its *name* in Avro's JSON encoding, and the *member* of the union's column that holds it."""
+
+    name: str
+    member: str
+    type: Type
+    pii: Pii | NotPersonal | None = None
+
+    @property
+    def field(self) -> Field:
+        """The member as a field."""
+        return Field(self.member, self.type, pii=self.pii)
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """A value of one of several types; *null* is the index of null among all types as written, None without it."""
+
+    branches: tuple[Branch, ...]
+    null: int | None = None
+
+    @property
+    def written(self) -> tuple[Branch | None, ...]:
+        """The branches in the order of their indexes in a payload, with None for null."""
+        if self.null is None:
+            return self.branches
+        return (*self.branches[: self.null], None, *self.branches[self.null :])
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Named fields that have columns, in the order of the payload.
 
@@ -127,12 +169,30 @@ class Record:
         yield from (field for _, field in left)
 
     @property
+    def full_name(self) -> str:
+        """Its name, after its namespace."""
+        return f"{self.namespace}.{self.name}" if self.namespace else self.name
+
+    @property
     def stored(self) -> bool:
         """Whether it has a column."""
         return bool(self.fields)
 
 
-Type: TypeAlias = Scalar | Decimal | Fixed | Enumeration | Array | Map | Optional | Record
+@dataclass(frozen=True, slots=True)
+class Recursive:
+    """A value of the record with the full *name*, which is around it; *records* has it as soon as it is parsed."""
+
+    name: str
+    records: list[Record] = dataclass_field(compare=False, repr=False)
+
+    @property
+    def record(self) -> Record:
+        """The record that contains itself."""
+        return self.records[0]
+
+
+Type: TypeAlias = Scalar | Decimal | Fixed | Enumeration | Array | Map | Optional | Union | Record | Recursive
 
 
 class Mask(StrEnum):
@@ -195,6 +255,7 @@ class Field:
     *name* is its name in payloads, and *renamed* that of its column if BigQuery cannot hold the name. *aliases* are its
     names in older versions. *default* is a value as :func:`headrace.schemas.validate.check` returns it. *pii* is
     ``None`` if the field has no classification. *single* says that its value is written as a union of one type.
+    *is_null_column* adds a column that tells a null list or map from an empty one.
     """
 
     name: str
@@ -205,6 +266,7 @@ class Field:
     aliases: tuple[str, ...] = ()
     single: bool = False
     renamed: str | None = None
+    is_null_column: bool = False
 
     @property
     def column(self) -> str:
@@ -214,7 +276,7 @@ class Field:
     @property
     def optional(self) -> bool:
         """Whether null is a value of this field."""
-        return isinstance(self.type, Optional)
+        return is_nullable(self.type)
 
     @property
     def mask(self) -> Pii | None:
@@ -226,6 +288,11 @@ def is_stored(type_: Type) -> bool:
     """Return whether a type has a column; null and records without fields have none."""
     found = bare(type_)
     return found.stored if isinstance(found, Record) else True
+
+
+def is_nullable(type_: Type) -> bool:
+    """Return whether null is a value of a type."""
+    return isinstance(type_, Optional) or (isinstance(type_, Union) and type_.null is not None)
 
 
 def bare(type_: Type) -> Type:
@@ -243,10 +310,21 @@ def inner(type_: Type) -> Type:
 
 
 def walk(record: Record, path: str = "") -> Iterator[tuple[str, Field]]:
-    """Yield every field with its dotted path, outer fields first."""
-    for field in record.fields:
-        here = f"{path}{field.name}"
-        yield here, field
-        nested = inner(field.type)
-        if isinstance(nested, Record):
-            yield from walk(nested, f"{here}.")
+    """Yield every field with its dotted path, outer fields first; the members of a union count as its fields."""
+    for each in record.fields:
+        here = f"{path}{each.name}"
+        yield here, each
+        yield from _walk_parts(each.type, here)
+
+
+def _walk_parts(type_: Type, path: str) -> Iterator[tuple[str, Field]]:
+    match inner(type_):
+        case Record() as nested:
+            yield from walk(nested, f"{path}.")
+        case Union(branches):
+            for branch in branches:
+                here = f"{path}.{branch.member}"
+                yield here, branch.field
+                yield from _walk_parts(branch.type, here)
+        case _:
+            return

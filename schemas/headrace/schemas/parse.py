@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from headrace.schemas.annotations import parse_pii
 from headrace.schemas.avro_keys import ANNOTATED, EVENT, FIELD, KEYS, check_keys
 from headrace.schemas.avro_names import PRIMITIVES, FullName, candidates, checked_name, checked_names, declared_name
+from headrace.schemas.checked_values import boolean
 from headrace.schemas.column_names import column_names
 from headrace.schemas.defaults import parse_default
 from headrace.schemas.errors import ContractError
@@ -17,21 +18,26 @@ from headrace.schemas.model import (
     MISSING,
     NOTHING,
     Array,
+    Branch,
     Field,
     Fixed,
     Kind,
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
+    Union,
     is_stored,
 )
 from headrace.schemas.named_types import check_doc, parse_enum, parse_size, unknown_type
+from headrace.schemas.recursion import is_endless
 from headrace.schemas.table_limits import Sizes
-from headrace.schemas.unions import branch_name
+from headrace.schemas.unions import branch_name, member_names, refuse_twice
 
 MAX_DEPTH = 32
+_JSON = ("string", "JSON")  # type and sqlType, as BigQuery exports and loads JSON columns
 
 
 class ParsedEvent(NamedTuple):
@@ -76,12 +82,12 @@ class _Found(NamedTuple):
 
 
 class _Parser:
-    """Parser that keeps named types, so that it finds a definition by its name and refuses a recursive type."""
+    """Parser that keeps named types, so that it finds a definition by its name, and a record within itself."""
 
     def __init__(self) -> None:
         self.notices: list[str] = []
         self._named: dict[str, Type] = {}
-        self._open: set[str] = set()
+        self._open: dict[str, list[Record]] = {}  # by full name; a list gets the record when it is complete
         self._sizes = Sizes()
 
     def record(self, avro: Mapping[str, Any], at: _At) -> Record:
@@ -91,12 +97,17 @@ class _Parser:
         fields = avro.get("fields")
         if not isinstance(fields, list):
             raise ContractError(at.where, "a record without fields", 'write "fields": [...]')
-        self._open.add(str(name))
+        self._open[str(name)] = complete = []
         within = at._replace(namespace=name.namespace)
         parsed = [self._field(field, within, number) for number, field in enumerate(fields)]
-        self._open.discard(str(name))
+        del self._open[str(name)]
         record = self._with_columns(name, parsed, at)
         self._sizes.measure(record, at.where)
+        complete.append(record)
+        if is_endless(record):
+            raise ContractError(
+                at.where, f"{name} contains itself without end", "make the inner one optional, or a list"
+            )
         self._named[str(name)] = record
         return record
 
@@ -135,6 +146,7 @@ class _Parser:
             doc=check_doc(avro, where),
             default=parse_default(type_, avro["default"], where) if "default" in avro and stored else MISSING,
             pii=parse_pii(avro["pii"], f"{where}.pii") if "pii" in avro else None,
+            is_null_column=boolean(avro.get("is_null_column", False), f"{where}.is_null_column"),
             aliases=checked_names(avro.get("aliases"), f"{where}.aliases", "aliases"),
             single=single,
         )
@@ -184,6 +196,8 @@ class _Parser:
 
     def _annotated(self, avro: Mapping[str, Any], at: _At) -> _Found:
         check_keys(avro, ANNOTATED, at.where)
+        if (avro.get("type"), avro.get("sqlType")) == _JSON:
+            return _Found(Scalar(Kind.JSON))
         base, logical = avro.get("type"), avro.get("logicalType")
         if is_decimal(base, logical):
             return _Found(decimal_of(avro, at.where, None))
@@ -197,16 +211,15 @@ class _Parser:
     def _reference(self, name: str, at: _At) -> Type:
         if name in PRIMITIVES:
             return NOTHING if name == "null" else Scalar(Kind(name))
-        for full in candidates(name, at.namespace):
-            if full in self._open:
-                raise ContractError(
-                    at.where,
-                    f"{full} contains itself",
-                    "a row has no recursive columns: replace the inner one by its id",
-                )
-            if full in self._named:
-                return self._named[full]
-        raise unknown_type(name, self._named, at.where)
+        full = self._full_name(name, at)
+        if full is None:
+            raise unknown_type(name, self._named, at.where)
+        return Recursive(full, self._open[full]) if full in self._open else self._named[full]
+
+    def _full_name(self, name: str, at: _At) -> str | None:
+        """Return the full name of the type that *name* means; None if it means none."""
+        known = (full for full in candidates(name, at.namespace) if full in self._open or full in self._named)
+        return next(known, None)
 
     def _union(self, branches: list[Any], at: _At) -> _Found:
         if not branches:
@@ -216,17 +229,47 @@ class _Parser:
         if nulls > 1:
             raise ContractError(at.where, "a union with null twice", 'write ["null", type]')
         if len(others) > 1:
-            raise ContractError(
-                at.where,
-                f"a union of {len(others)} types",
-                'a column has one type: replace it by an optional field for each type, ["null", type]',
-            )
+            return self._several(branches, at)
         item, single = self.type(others[0] if others else "null", at.below())
-        if isinstance(item, Optional) or single:
+        if isinstance(item, Optional | Union) or single:
             raise ContractError(at.where, "a union in a union", 'write null once: ["null", type]')
         if not nulls or not others:
             return _Found(item, single=True)
-        return _Found(Optional(item, branches[0] == "null", branch_name(others[0], at.namespace)))
+        return _Found(Optional(item, branches[0] == "null", self._branch_name(others[0], at)))
+
+    def _several(self, types: list[Any], at: _At) -> _Found:
+        """Parse a union of several types, whose column has a member for each of them."""
+        others = [each for each in types if each != "null"]
+        names = [self._branch_name(each, at) for each in others]
+        refuse_twice(names, at.where)
+        branches = tuple(
+            self._branch(each, name, member, at)
+            for each, name, member in zip(others, names, member_names(names), strict=True)
+        )
+        return _Found(Union(branches, types.index("null") if "null" in types else None))
+
+    def _branch(self, avro: object, name: str, member: str, at: _At) -> Branch:
+        where = f"{at.where}.{member}"
+        pii = None
+        if isinstance(avro, Mapping) and "pii" in avro:
+            pii = parse_pii(avro["pii"], f"{where}.pii")
+            avro = {key: value for key, value in avro.items() if key != "pii"}
+        type_, single = self.type(avro, at._replace(where=where).below())
+        if isinstance(type_, Optional | Union) or single:
+            raise ContractError(where, "a union in a union", "list the types of the inner union in the outer one")
+        if not is_stored(type_):
+            raise ContractError(
+                where,
+                "a type of a union that has no column",
+                'write null as "null"; give a record a field',
+            )
+        return Branch(name, member, type_, pii)
+
+    def _branch_name(self, avro: object, at: _At) -> str:
+        while isinstance(avro, Mapping) and isinstance(avro.get("type"), str | Mapping) and "name" not in avro:
+            avro = avro["type"]
+        known = self._full_name(avro, at) if isinstance(avro, str) and avro not in PRIMITIVES else None
+        return known or branch_name(avro, at.namespace)
 
     def _fixed(self, avro: Mapping[str, Any], at: _At) -> Type:
         size, logical = parse_size(avro, at.where), avro.get("logicalType")

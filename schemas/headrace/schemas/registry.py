@@ -15,6 +15,7 @@ from typing import Any
 from headrace.schemas.annotations import TableOptions, parse_table_options
 from headrace.schemas.avro_text import read_avro, without_comments
 from headrace.schemas.decoder import Decode, compile_decoder
+from headrace.schemas.encode_tree import Encoder, has_union, tree_encoder
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError, UnknownSchemaError
 from headrace.schemas.fastavro_schema import fastavro_schema
@@ -79,6 +80,11 @@ class Contract:
     def avro(self) -> Any:
         """The schema in fastavro's form, for encoding."""
         return fastavro_schema(self.record)
+
+    @cached_property
+    def encoder(self) -> Encoder | None:
+        """The encoder of whole events with unions of several types; None if fastavro encodes them."""
+        return tree_encoder(self.record) if has_union(self.record) else None
 
     @cached_property
     def decode(self) -> Decode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, assert_never
 
@@ -19,9 +20,14 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
+    Union,
 )
+from headrace.schemas.recursion import Subtree
+from headrace.schemas.resolve_unions import Absent, Choice, Member, into_union, of_union
+from headrace.schemas.stored import stored, stored_type, wrapper_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One field as written: *place* is its index among the reader's fields, -1 if it is skipped."""
+    """One field as written: *place* is its index among the reader's columns, -1 if it is skipped."""
 
     name: str
     place: int
@@ -106,14 +112,19 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A record: the writer's fields in order, and by place, the defaults of fields that the writer lacks."""
+    """A record: the writer's fields in order, and by place, the defaults of fields that the writer lacks.
+
+    *names* are those of the reader's columns. *is_null_places* has the place of each list with a column that says
+    whether it was null; that column comes next.
+    """
 
     steps: tuple[Step, ...]
     defaults: tuple[tuple[int, Default], ...]
     targets: tuple[Target, ...]
+    is_null_places: tuple[int, ...] = ()
 
 
-Resolved: TypeAlias = Value | Symbols | Nullable | Only | Items | Fields
+Resolved: TypeAlias = Value | Symbols | Nullable | Only | Items | Fields | Choice | Member | Subtree
 
 _PROMOTED: Final = {
     (Kind.INT, Kind.LONG),
@@ -133,23 +144,31 @@ def resolve_record(writer: Record, reader: Record, path: str = "", kept: bool = 
     Raises:
         ContractError: *reader* cannot read events of *writer*.
     """
-    places = _places(writer, reader, path)
+    found = _places(writer, reader, path)
+    columns = list(_column_places(reader))
     steps, nulls = [], set()
     for field in writer.written:
-        place, where = places.get(field.name, -1), f"{path}{field.name}"
+        place, where = found.get(field.name, -1), f"{path}{field.name}"
         if place >= 0 and field.type == NOTHING and reader.fields[place].optional:
             nulls.add(place)
             place = -1
         into = reader.fields[place].type if place >= 0 else field.type
         value = resolve(field.type, into, where, kept and place >= 0)
-        steps.append(Step(field.name, place, Only(value) if field.single else value))
+        steps.append(Step(field.name, columns[place] if place >= 0 else -1, Only(value) if field.single else value))
     written = {step.place for step in steps}
-    new = [(place, field) for place, field in enumerate(reader.fields) if kept and place not in written]
-    defaults = [
-        (place, _default(replace(field, default=None) if place in nulls else field, f"{path}{field.name}"))
-        for place, field in new
-    ]
-    return Fields(tuple(steps), tuple(defaults), tuple(Target(each.name, each.column) for each in reader.fields))
+    new = [place for place, column in enumerate(columns) if kept and column not in written]
+    defaults = [(columns[place], _default(reader.fields[place], path, place in nulls)) for place in new]
+    targets = tuple(Target(each.name, each.column) for each in stored(reader).fields)
+    is_null = [column for column, field in zip(columns, reader.fields, strict=True) if field.is_null_column]
+    return Fields(tuple(steps), tuple(defaults), targets, tuple(is_null))
+
+
+def _column_places(reader: Record) -> Iterator[int]:
+    """Yield the place of each field's column among all columns of a record."""
+    place = 0
+    for field in reader.fields:
+        yield place
+        place += 2 if field.is_null_column else 1
 
 
 def _places(writer: Record, reader: Record, path: str) -> dict[str, int]:
@@ -177,7 +196,10 @@ def _places(writer: Record, reader: Record, path: str) -> dict[str, int]:
     return places
 
 
-def _default(field: Field, where: str) -> Default:
+def _default(field: Field, path: str, is_null: bool) -> Default:
+    """Return the default of a field; null for one that was written as a field of type null."""
+    field = replace(field, default=None) if is_null else field
+    where = f"{path}{field.name}"
     datum = default_datum(field, where)
     return Default(datum, resolve(field.type, field.type, where), width_beyond(field.type, field.default))
 
@@ -185,14 +207,20 @@ def _default(field: Field, where: str) -> Default:
 def resolve(writer: Type, reader: Type, path: str, kept: bool = True) -> Resolved:
     """Return how a value of *writer* is read as a value of *reader*; raises ContractError if that is impossible."""
     match writer, reader:
+        case Union(), _:
+            return of_union(writer, reader, path, lambda one, other, at: resolve(one, other, at, kept))
+        case _, Union():
+            return into_union(writer, reader, path, lambda one, other, at: resolve(one, other, at, kept))
         case Optional(), Optional():
             return Nullable(resolve(writer.item, reader.item, path, kept), writer.null_first)
         case _, Optional():
             return resolve(writer, reader.item, path, kept)
+        case Recursive(), Recursive():
+            return Subtree(writer, reader)
         case Record(), Record():
             return resolve_record(writer, reader, f"{path}.", kept)
         case Array(), Array():
-            item = _item(resolve(writer.items, reader.items, path, kept), writer)
+            item = _wrapped(reader.items, _item(resolve(writer.items, reader.items, path, kept), writer))
             return Items(item, False, _width(reader, item) if kept else 0)
         case Map(), Map():
             item = _item(resolve(writer.values, reader.values, path, kept), writer)
@@ -217,6 +245,11 @@ def _item(item: Resolved, writer: Array | Map) -> Resolved:
     return Only(item) if writer.single else item
 
 
+def _wrapped(items: Type, item: Resolved) -> Resolved:
+    name = wrapper_of(items)
+    return item if name is None else Member(0, item, (name,), (None,))
+
+
 def _named(type_: Type) -> str:
     match type_:
         case Scalar(kind):
@@ -235,6 +268,10 @@ def _named(type_: Type) -> str:
             return "map"
         case Record():
             return "record" if type_ != NOTHING else "null"
+        case Recursive():
+            return "record"
+        case Union(branches):
+            return f"a union of {', '.join(branch.name for branch in branches)}"
         case _:
             assert_never(type_)
 
@@ -249,14 +286,16 @@ def _symbols(writer: Enumeration, reader: Enumeration, path: str) -> Symbols:
 
 
 def _width(reader: Array | Map, item: Resolved) -> int:
-    return column_of(reader).children[0].width + _text(item)
+    return column_of(stored_type(reader)).children[0].width + _text(item)
 
 
 def _text(resolved: Resolved) -> int:
     """Return the most bytes of text that a value has in columns beyond those in its payload."""
     match resolved:
-        case Nullable(item) | Only(item):
+        case Nullable(item) | Only(item) | Member(value=item):
             return _text(item)
+        case Choice(branches):
+            return max(0, *(_text(each) for each in branches if not isinstance(each, Absent)), 0)
         case Symbols(symbols):
             return max(map(len, symbols))
         case Fields(steps, defaults):

@@ -13,12 +13,26 @@ from typing import Any, Final, assert_never
 from headrace.schemas.containers import NO_BRANCH
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import UndecodableError
-from headrace.schemas.model import Array, Decimal, Enumeration, Fixed, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import (
+    Array,
+    Decimal,
+    Enumeration,
+    Fixed,
+    Kind,
+    Map,
+    Optional,
+    Record,
+    Recursive,
+    Scalar,
+    Type,
+    Union,
+)
+from headrace.schemas.union_readers import UNREADABLE
 from headrace.schemas.varint import Malformed, read_length, read_long
 
 MOST: Final = 100  # invalid values of one datum
 _NO_UUID: Final = b"\x48" + b"00000000-0000-0000-0000-000000000000"
-_TEXTS: Final = {Kind.STRING: b"\0", Kind.UUID: _NO_UUID}
+_TEXTS: Final = {Kind.STRING: b"\0", Kind.UUID: _NO_UUID, Kind.JSON: b"\x04{}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,7 @@ def salvage(record: Record, data: bytes) -> Salvaged:
 
 def _with_replacement(record: Record, data: bytes, error: UndecodableError) -> bytes | None:
     """Replace the value that *error* names by a valid one in *data*; None if that value's end is unknown."""
-    if error.offset is None or not error.path or error.why == NO_BRANCH:
+    if error.offset is None or not error.path or error.why in (NO_BRANCH, UNREADABLE):
         return None
     found = _type_at(record, error.path)
     if found is None:
@@ -81,7 +95,7 @@ def _extent(type_: Type, data: bytes, start: int) -> tuple[int, bytes]:
             raise IndexError  # these are invalid only if the datum ends in them
         case Scalar() | Enumeration():
             return read_long(data, start)[1], b"\0"
-        case Optional() | Record() | Array() | Map() | Fixed():
+        case Optional() | Union() | Recursive() | Record() | Array() | Map() | Fixed():
             raise IndexError
         case _:
             assert_never(type_)
@@ -100,6 +114,11 @@ def _type_at(record: Record, path: str) -> Type | None:
                 type_ = type_.values
             case Map() if name.startswith("["):
                 continue
+            case Union():
+                branch = next((each for each in type_.branches if each.member == name), None)
+                if branch is None:
+                    return None
+                type_ = branch.type
             case Record():
                 found = next((f for f in type_.fields if f.name == name), None)
                 if found is None:

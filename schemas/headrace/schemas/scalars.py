@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from headrace.schemas.json_text import json_fault
 from headrace.schemas.model import Decimal, Kind
 from headrace.schemas.varint import Malformed, read_length, read_long
 
@@ -97,6 +98,14 @@ def _uuid(data: bytes, position: int) -> tuple[str, int]:
     return value.decode().lower(), end
 
 
+def _json(data: bytes, position: int) -> tuple[str, int]:
+    value, end = _string(data, position)
+    fault = json_fault(value)
+    if fault is not None:
+        raise Malformed(fault, position)
+    return value, end
+
+
 def _bounded(bounds: Bounds) -> Read:
     low, high, scale, why = bounds
 
@@ -148,5 +157,6 @@ _READERS: Final[dict[Kind, Read]] = {
     Kind.STRING: _string,
     Kind.BYTES: _bytes,
     Kind.UUID: _uuid,
+    Kind.JSON: _json,
     **{kind: _bounded(bounds) for kind, bounds in BOUNDS.items()},
 }

@@ -42,8 +42,12 @@ class Status(IntEnum):
     BYTES_FOLLOW = 18
     TOO_LARGE = 19
     TWO_READINGS = 20
-    NO_MEMORY = 21
-    COLUMN_FULL = 22
+    UNREADABLE = 21
+    NOT_JSON = 22
+    BAD_SUBTREE = 23
+    NO_MEMORY = 24
+    COLUMN_FULL = 25
+    RAISED = 26
 
 
 def shared_constants() -> dict[str, dict[str, int]]:

@@ -17,7 +17,7 @@ from headrace.schemas.shared_types import event_of
 TOML: Final = ".headrace.toml"
 JSON: Final = ".headrace.json"
 SIDECARS: Final = (TOML, JSON)
-_ANNOTATIONS: Final = ("headrace", "pii")
+_ANNOTATIONS: Final = ("headrace", "pii", "is_null_column")
 
 
 def with_sidecar(schema: str, schema_name: str, sidecar: str, sidecar_name: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from headrace.schemas.errors import ContractError
-from headrace.schemas.model import NOTHING, Array, Map, Optional, Record, Type
+from headrace.schemas.model import NOTHING, Array, Map, Optional, Record, Type, Union
+from headrace.schemas.stored import is_wrapped
 
 MAX_LEVELS: Final = 15  # of nested records; a map is one level
 MAX_COLUMNS: Final = 10_000  # with nested ones
@@ -24,7 +25,7 @@ class Sizes:
         """
         sizes = [self._size(field.type) for field in record.written]
         levels = 1 + max((levels for levels, _ in sizes), default=0)
-        columns = 1 + sum(columns for _, columns in sizes)
+        columns = 1 + sum(columns for _, columns in sizes) + sum(field.is_null_column for field in record.fields)
         if levels > MAX_LEVELS + 1:  # the outermost record is the row itself
             raise ContractError(where, f"records nested deeper than {MAX_LEVELS}", "flatten the record")
         if columns > MAX_COLUMNS:
@@ -35,8 +36,15 @@ class Sizes:
         match type_:
             case Record():
                 return (0, 1) if type_ == NOTHING else self._sizes[type_.namespace, type_.name]
-            case Optional(item=item) | Array(items=item):
+            case Optional(item):
                 return self._size(item)
+            case Array(items):
+                levels, columns = self._size(items)
+                wrapped = int(is_wrapped(items))
+                return levels + wrapped, columns + wrapped
+            case Union(branches):
+                sizes = [self._size(branch.type) for branch in branches]
+                return 1 + max(levels for levels, _ in sizes), 1 + sum(columns for _, columns in sizes)
             case Map():
                 levels, columns = self._size(type_.values)
                 return levels + 1, columns + 2

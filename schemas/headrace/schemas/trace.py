@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
@@ -12,8 +13,9 @@ from headrace.errors import Exit, HeadraceError
 from headrace.schemas.containers import FAILURES, array_reader, optional_reader, record_reader, single_reader
 from headrace.schemas.decoder import compile_decoder, value_reader
 from headrace.schemas.errors import UndecodableError
-from headrace.schemas.model import Array, Field, Kind, Map, Optional, Pii, Record, Scalar, Type
+from headrace.schemas.model import Array, Branch, Field, Kind, Map, Optional, Pii, Record, Scalar, Type, Union
 from headrace.schemas.scalars import Read
+from headrace.schemas.union_readers import choice_reader
 
 _INDEX: Final = re.compile(r"^\[[^\]]*\]")
 KEPT: Final = 500  # values at the beginning, and as many before the end; a payload may hold hundreds of thousands
@@ -68,10 +70,15 @@ def pii_at(record: Record, path: str) -> Pii | None:
 
     A name may hold points. If a path could mean several fields, the annotation of any of them counts.
     """
-    for each in record.fields:
-        if path != each.name and not path.startswith((f"{each.name}.", f"{each.name}[")):
+    return _pii_among([(each.name, each.mask, each.type) for each in record.fields], path)
+
+
+def _pii_among(parts: Iterable[tuple[str, Pii | None, Type]], path: str) -> Pii | None:
+    """Return the annotation at *path* within fields or branches, each with its name, its annotation and its type."""
+    for name, own, type_ in parts:
+        if path != name and not path.startswith((f"{name}.", f"{name}[")):
             continue
-        found = each.mask or _pii_below(each.type, path[len(each.name) :])
+        found = own or _pii_below(type_, path[len(name) :])
         if found:
             return found
     return None
@@ -82,7 +89,10 @@ def _pii_below(type_: Type, path: str) -> Pii | None:
         if not isinstance(type_, Optional):
             path = _INDEX.sub("", path, count=1)
         type_ = type_.items if isinstance(type_, Array) else _entry(type_) if isinstance(type_, Map) else type_.item
-    return pii_at(type_, path.removeprefix(".")) if isinstance(type_, Record) and path else None
+    path = path.removeprefix(".")
+    if isinstance(type_, Union):
+        return _pii_among([(each.member, each.field.mask, each.type) for each in type_.branches], path)
+    return pii_at(type_, path) if isinstance(type_, Record) and path else None
 
 
 def _entry(map_: Map) -> Record:
@@ -110,8 +120,10 @@ class _Walk:
                 return self._array(type_.items, type_.single, path, pii)
             case Map():
                 return self._array(_entry(type_), False, path, pii)
-            case Optional(item=Record()):
-                return self._optional_record(type_, path, pii)
+            case Optional(item=Record() | Array() | Map()):
+                return self._optional_parts(type_, path, pii)
+            case Union():
+                return self._union(type_, path, pii)
             case _:
                 return self._leaf(type_, path, pii)
 
@@ -130,7 +142,7 @@ class _Walk:
     def _whole(self, read: Read, single: bool) -> Read:
         return single_reader(read) if single else read
 
-    def _optional_record(self, type_: Optional, path: str, pii: Pii | None) -> Read:
+    def _optional_parts(self, type_: Optional, path: str, pii: Pii | None) -> Read:
         read = optional_reader(self.reader(type_.item, path, pii), type_.null_first)
 
         def optional(data: bytes, position: int) -> tuple[Any, int]:
@@ -140,6 +152,23 @@ class _Walk:
             return value, end
 
         return optional
+
+    def _union(self, union: Union, path: str, pii: Pii | None) -> Read:
+        readers = [("", None) if each is None else self._branch(each, path, pii) for each in union.written]
+        read = choice_reader(readers, union.null, None)
+
+        def one_of(data: bytes, position: int) -> tuple[Any, int]:
+            value, end = read(data, position)
+            if union.null is not None and data[position] == 2 * union.null:
+                self._note(Leaf(path, position, end, union, None, pii))
+            return value, end
+
+        return one_of
+
+    def _branch(self, branch: Branch, path: str, pii: Pii | None) -> tuple[str, Read]:
+        here = f"{path}.{branch.member}"
+        own = branch.pii if isinstance(branch.pii, Pii) else None
+        return branch.member, lambda data, position: self.reader(branch.type, here, pii or own)(data, position)
 
     def _leaf(self, type_: Type, path: str, pii: Pii | None) -> Read:
         read = value_reader(type_)

@@ -8,6 +8,7 @@ change them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sized
+from contextvars import ContextVar
 from decimal import Decimal as Number
 from typing import Any, Final, TypeAlias
 
@@ -22,12 +23,18 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
+    Union,
 )
 from headrace.schemas.numbers import at_scale
 from headrace.schemas.plain import bytes_of, decimal_of, entries_of, items_of, text_of
+from headrace.schemas.recursion import most_levels
 from headrace.schemas.validate_scalar import check_scalar, check_text, wrong
+from headrace.schemas.validate_union import only_fit, tagged
+
+_LEVEL: Final = ContextVar("level of a record within itself", default=0)
 
 Check: TypeAlias = Callable[[Any, Any, str], Any]
 
@@ -90,6 +97,28 @@ def _check_optional(type_: Optional, value: Any, path: str) -> Any:
     return None if value is None else _CHECKS[type(type_.item)](type_.item, value, path)
 
 
+def _check_recursive(type_: Recursive, value: Any, path: str) -> dict[str, Any]:
+    level, most = _LEVEL.get(), most_levels(type_.record)
+    if level == most:
+        raise InvalidEventError(path, f"{type_.name} within itself more than {most} times", "split the event")
+    token = _LEVEL.set(level + 1)
+    try:
+        return validate(type_.record, value, path)
+    finally:
+        _LEVEL.reset(token)
+
+
+def _check_union(type_: Union, value: Any, path: str) -> Any:
+    """Return ``{name of the branch: value}``, or None."""
+    if value is None and type_.null is not None:
+        return None
+    named = tagged(type_, value, path)
+    if named is None:
+        return only_fit(type_, value, path, lambda branch, given: check(branch, given, path))
+    branch, inside = named
+    return {branch.name: check(branch.type, inside, f"{path}.{branch.member}")}
+
+
 def _check_array(type_: Array, value: Any, path: str) -> list[Any]:
     items = items_of(value, path)
     if items is None:
@@ -148,6 +177,8 @@ def _check_count(items: Sized, path: str) -> None:
 
 _CHECKS: Final[dict[type, Check]] = {
     Optional: _check_optional,
+    Recursive: _check_recursive,
+    Union: _check_union,
     Record: validate,
     Array: _check_array,
     Map: _check_map,

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Final, TypeAlias
 
 from headrace.schemas.errors import InvalidEventError
+from headrace.schemas.json_text import json_fault
 from headrace.schemas.model import Kind
 from headrace.schemas.plain import (
     Moment,
@@ -99,6 +100,14 @@ def _check_string(value: Any, path: str) -> str:
     return text
 
 
+def _check_json(value: Any, path: str) -> str:
+    text = _check_string(value, path)
+    fault = json_fault(text)
+    if fault is not None:
+        raise InvalidEventError(path, fault, "give one JSON value as text, such as json.dumps makes it")
+    return text
+
+
 def _check_bytes(value: Any, path: str) -> bytes:
     data = bytes_of(value)
     if data is None:
@@ -182,6 +191,7 @@ _CHECKS: Final[dict[Kind, CheckKind]] = {
     Kind.STRING: _check_string,
     Kind.BYTES: _check_bytes,
     Kind.UUID: _check_uuid,
+    Kind.JSON: _check_json,
     Kind.DATE: _check_date,
     Kind.TIME_MILLIS: _time_of_day(_MILLISECOND),
     Kind.TIME_MICROS: _time_of_day(_MICROSECOND),

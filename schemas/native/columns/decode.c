@@ -121,6 +121,80 @@ static enum status read_default(machine *vm, int32_t place) {
     return status;
 }
 
+/* Read the index of a union's branch, and the value of that branch. */
+static enum status read_choice(machine *vm, int32_t place) {
+    const instruction *op = vm->program->code + place;
+    const uint8_t *start = vm->in.at;
+    int64_t index;
+    enum status status = read_long(&vm->in, &index);
+    if (status != ACCEPTED) return refuse(vm, place, start, status);
+    if (index < 0 || index >= op->b) return refuse(vm, place, start, NO_BRANCH);
+    int64_t branch = vm->program->numbers[op->a + index];
+    if (branch == NULL_BRANCH) return append_nothing(vm, op);
+    if (branch == UNREADABLE_BRANCH) return refuse(vm, place, start, UNREADABLE);
+    return run(vm, (int32_t)branch, vm->program->code[branch].next);
+}
+
+/* Read the value of one member of a struct; the other members are null or empty. */
+static enum status read_member(machine *vm, int32_t place) {
+    const instruction *op = vm->program->code + place;
+    column *to = column_of(vm, op);
+    enum status status = to ? append_slot(to, true) : ACCEPTED;
+    if (status != ACCEPTED) return status;
+    if (to) to->length++;
+    int32_t member = op[1].column - op->column;
+    for (int32_t below = 1; to && below < to->span; below += to[below].span) {
+        if (below == member) continue;
+        status = columns_append_nothing(to + below);
+        if (status != ACCEPTED) return status;
+    }
+    return run(vm, place + 1, op->next);
+}
+
+/* Append whether the next value begins with the byte of null, without reading it. */
+static enum status read_is_null(machine *vm, int32_t place) {
+    const instruction *op = vm->program->code + place;
+    if (vm->in.at == vm->in.end) return refuse(vm, place, vm->in.at, ENDS);
+    column *to = column_of(vm, op);
+    return to ? append_bool(to, *vm->in.at == op->a) : ACCEPTED;
+}
+
+static enum status read_json(machine *vm, int32_t place) {
+    column *to = column_of(vm, vm->program->code + place);
+    const uint8_t *start = vm->in.at;
+    int64_t length;
+    enum status status = read_length(&vm->in, &length);
+    const uint8_t *text = vm->in.at;
+    if (status == ACCEPTED && !is_utf8(text, length)) status = NOT_UTF8;
+    if (status == ACCEPTED) status = vm->check_json(vm->owner, text, length);
+    if (status != ACCEPTED) return refuse(vm, place, start, status);
+    vm->in.at += length;
+    return to ? append_text(to, text, length) : ACCEPTED;
+}
+
+static enum status read_subtree(machine *vm, int32_t place) {
+    const instruction *op = vm->program->code + place;
+    const uint8_t *start = vm->in.at;
+    int64_t length = 0;
+    enum status status = vm->read_subtree(vm->owner, op->a, &vm->in, column_of(vm, op), &length);
+    if (status != ACCEPTED) return refuse(vm, place, start, status);
+    vm->width += length;
+    return vm->width > MAX_WIDTH ? refuse(vm, place, start, TOO_WIDE) : ACCEPTED;
+}
+
+/* Run an instruction that is neither a record nor one value. */
+static enum status read_parts(machine *vm, int32_t place) {
+    switch (vm->program->code[place].code) {
+        case DEFAULT: return read_default(vm, place);
+        case CHOICE: return read_choice(vm, place);
+        case MEMBER: return read_member(vm, place);
+        case IS_NULL: return read_is_null(vm, place);
+        case JSON: return read_json(vm, place);
+        case SUBTREE: return read_subtree(vm, place);
+        default: return read_items(vm, place);
+    }
+}
+
 /* Run the instructions from *place* up to *stop*. A refusal inside an array or map has its position already. */
 static enum status run(machine *vm, int32_t place, int32_t stop) {
     while (place < stop) {
@@ -147,15 +221,12 @@ static enum status run(machine *vm, int32_t place, int32_t stop) {
             place++;
             continue;
         }
-        if (op->code == ARRAY || op->code == MAP) {
-            status = read_items(vm, place);
-            if (status != ACCEPTED) return status;
-        } else if (op->code == DEFAULT) {
-            status = read_default(vm, place);
-            if (status != ACCEPTED) return status;
-        } else {
+        if (op->code < RECORD) {
             status = read_value(vm->program, op, &vm->in, column_of(vm, op));
             if (status != ACCEPTED) return refuse(vm, place, start, status);
+        } else {
+            status = read_parts(vm, place);
+            if (status != ACCEPTED) return status;
         }
         place = op->next;
     }
@@ -187,7 +258,7 @@ static bool begins_as_header(const uint8_t *message, int64_t length) {
 static enum status refuse_two_readings(machine *vm, const uint8_t *message, int64_t length) {
     enum status status = ENDS;
     for (size_t each = 0; each < sizeof headers / sizeof *headers; each++) {
-        if (status == ACCEPTED || status == NO_MEMORY) break;
+        if (status == ACCEPTED || status >= NO_MEMORY) break;
         const struct header *header = headers + each;
         if (length <= header->length || memcmp(message, header->magic, (size_t)header->magic_length)) continue;
         vm->skip = -1;
@@ -197,7 +268,7 @@ static enum status refuse_two_readings(machine *vm, const uint8_t *message, int6
     }
     vm->failed_at = -1;
     vm->depth = 0;
-    return status == ACCEPTED ? TWO_READINGS : status == NO_MEMORY ? NO_MEMORY : ACCEPTED;
+    return status == ACCEPTED ? TWO_READINGS : status >= NO_MEMORY ? status : ACCEPTED;
 }
 
 enum status decode_message(machine *vm, const uint8_t *message, int64_t length) {

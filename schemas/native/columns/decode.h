@@ -7,16 +7,20 @@
 
 /* The limits of the strict decoder in Python, too: schemas/headrace/schemas/shared_constants.py compares them. */
 enum { MAX_DEPTH = 32, MAX_ITEMS = 100000, MAX_PAYLOAD = 1048576, MAX_WIDTH = 16777216 };
+enum { MAX_OPEN = 3 * MAX_DEPTH }; /* arrays, maps, unions and members around one value */
 #define LIMITS(X) X(MAX_DEPTH) X(MAX_ITEMS) X(MAX_PAYLOAD) X(MAX_WIDTH)
 
 /* What one instruction does; as in schemas/headrace/schemas/program.py, which says what *a* and *b* are. */
 #define OPCODES(X) \
     X(BOOLEAN) X(NUMBER) X(FLOAT) X(DOUBLE) X(STRING) X(BYTES) X(UUID) X(FIXED) X(ENUM) X(DECIMAL) X(RECORD) \
-    X(ARRAY) X(MAP) X(DEFAULT)
+    X(ARRAY) X(MAP) X(DEFAULT) X(CHOICE) X(MEMBER) X(IS_NULL) X(JSON) X(SUBTREE)
 enum code { OPCODES(ENUMERATOR) OPCODE_COUNT };
 
 /* The form of a union: null and a type, a type and null, or a type alone. */
 enum { NULL_FIRST = 1, NULL_SECOND = 2, NO_NULL = 3 };
+
+/* In place of the instruction of a union's branch; as in schemas/headrace/schemas/program.py. */
+enum { NULL_BRANCH = -1, UNREADABLE_BRANCH = -2 };
 
 typedef struct {
     int32_t code;
@@ -36,8 +40,9 @@ typedef struct {
     int64_t symbols_length;
     const uint8_t *texts;
     int64_t texts_length;
-    int32_t datum;  /* 1: it is known where the datum begins, whatever the first bytes are */
-    int32_t header; /* bytes before the datum */
+    int64_t readers_length; /* of records within themselves; the machine's owner has them */
+    int32_t datum;          /* 1: it is known where the datum begins, whatever the first bytes are */
+    int32_t header;         /* bytes before the datum */
 } program;
 
 /* The state of a decoder, reused for each message. */
@@ -46,6 +51,12 @@ typedef struct {
     column *columns;
     int32_t skip; /* -1: values are skipped, 0: they are appended */
     uint64_t secret[2];
+    /* Whether a text is JSON: ACCEPTED, NOT_JSON or RAISED; *owner* is its first argument. */
+    enum status (*check_json)(void *owner, const uint8_t *text, int64_t length);
+    /* Read a record within itself at in->at with a reader: append its text to *to* unless that is NULL, move in->at, and
+     * set the length of the text. Or return BAD_SUBTREE or RAISED. */
+    enum status (*read_subtree)(void *owner, int32_t number, reader *in, column *to, int64_t *length);
+    void *owner;
     key *keys; /* of the open maps, the innermost last */
     int64_t keys_length, keys_capacity;
     reader in;
@@ -53,7 +64,7 @@ typedef struct {
     /* The position of a refusal: instruction, byte, and the index in each array or map around it, innermost first. */
     int32_t failed_at;
     int64_t offset;
-    int32_t indexes[MAX_DEPTH], depth;
+    int32_t indexes[MAX_OPEN], depth;
 } machine;
 
 /* Whether *checked* stays within its tables and fills each of *columns* once, so that no message can break out of them.

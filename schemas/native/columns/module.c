@@ -13,6 +13,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *layout; /* bytes: the layout of its columns */
     PyObject *tables[4];
+    PyObject *readers; /* of records within themselves: a tuple of functions */
     program program;
 } Program;
 
@@ -20,6 +21,9 @@ typedef struct {
     PyObject_HEAD
     PyObject *layout;
     int32_t count;
+    PyObject *is_json; /* called with a text */
+    PyObject *message; /* the one that is being read, and its program: borrowed */
+    const Program *compiled;
     column *columns;
     machine machine;
 } Columns;
@@ -46,10 +50,10 @@ static bool read_layout(PyObject *layout, column **columns, int32_t *count) {
 
 static PyObject *program_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     (void)kwargs;
-    PyObject *layout, *tables[4];
+    PyObject *layout, *tables[4], *readers = NULL;
     int datum = 0, header = 0;
-    if (!PyArg_ParseTuple(
-            args, "SSSSS|pi", &layout, tables, tables + 1, tables + 2, tables + 3, &datum, &header)) {
+    if (!PyArg_ParseTuple(args, "SSSSS|piO!", &layout, tables, tables + 1, tables + 2, tables + 3, &datum, &header,
+                          &PyTuple_Type, &readers)) {
         return NULL;
     }
     Program *self = (Program *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
@@ -60,6 +64,8 @@ static PyObject *program_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
         Py_INCREF(tables[each]);
         self->tables[each] = tables[each];
     }
+    Py_XINCREF(readers);
+    self->readers = readers;
     self->program = (program){
         .code = (const instruction *)PyBytes_AsString(tables[0]),
         .length = (int32_t)(PyBytes_Size(tables[0]) / (Py_ssize_t)sizeof(instruction)),
@@ -69,6 +75,7 @@ static PyObject *program_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
         .symbols_length = PyBytes_Size(tables[2]) / 4,
         .texts = (const uint8_t *)PyBytes_AsString(tables[3]),
         .texts_length = PyBytes_Size(tables[3]),
+        .readers_length = readers == NULL ? 0 : PyTuple_Size(readers),
         .datum = datum,
         .header = header,
     };
@@ -95,19 +102,54 @@ static void free_object(PyObject *self) {
 static void program_dealloc(PyObject *object) {
     Program *self = (Program *)object;
     Py_XDECREF(self->layout);
+    Py_XDECREF(self->readers);
     for (int each = 0; each < 4; each++) Py_XDECREF(self->tables[each]);
     free_object(object);
 }
 
+/* Call *is_json* of the Columns *owner* with a text. */
+static enum status check_json(void *owner, const uint8_t *text, int64_t length) {
+    PyObject *answer = PyObject_CallFunction(((Columns *)owner)->is_json, "y#", (const char *)text, (Py_ssize_t)length);
+    int is_json = answer == NULL ? -1 : PyObject_IsTrue(answer);
+    Py_XDECREF(answer);
+    return is_json < 0 ? RAISED : is_json ? ACCEPTED : NOT_JSON;
+}
+
+/* Call a reader of the program with the message and the position of a record within itself. */
+static enum status read_subtree(void *owner, int32_t number, reader *in, column *to, int64_t *length) {
+    const Columns *self = owner;
+    const uint8_t *begin = (const uint8_t *)PyBytes_AsString(self->message);
+    if (in->start != begin) return BAD_SUBTREE; /* within a default, where there is none */
+    PyObject *function = PyTuple_GetItem(self->compiled->readers, number);
+    PyObject *answer = PyObject_CallFunction(function, "On", self->message, (Py_ssize_t)(in->at - begin));
+    char *text;
+    Py_ssize_t bytes, end;
+    enum status status = RAISED;
+    if (answer == Py_None) {
+        status = BAD_SUBTREE;
+    } else if (answer != NULL && PyArg_ParseTuple(answer, "y#n", &text, &bytes, &end)) {
+        *length = bytes;
+        in->at = begin + end;
+        status = to ? append_text(to, (const uint8_t *)text, bytes) : ACCEPTED;
+    }
+    Py_XDECREF(answer);
+    return status;
+}
+
 static PyObject *columns_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     (void)kwargs;
-    PyObject *layout;
+    PyObject *layout, *is_json;
     unsigned long long secret[2];
-    if (!PyArg_ParseTuple(args, "S(KK)", &layout, secret, secret + 1)) return NULL;
+    if (!PyArg_ParseTuple(args, "S(KK)O", &layout, secret, secret + 1, &is_json)) return NULL;
     Columns *self = (Columns *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
     if (self == NULL) return NULL;
     Py_INCREF(layout);
     self->layout = layout;
+    Py_INCREF(is_json);
+    self->is_json = is_json;
+    self->machine.check_json = check_json;
+    self->machine.read_subtree = read_subtree;
+    self->machine.owner = self;
     self->machine.secret[0] = secret[0];
     self->machine.secret[1] = secret[1];
     bool good = read_layout(layout, &self->columns, &self->count);
@@ -125,6 +167,7 @@ static void columns_dealloc(PyObject *object) {
     PyMem_Free(self->columns);
     free(self->machine.keys);
     Py_XDECREF(self->layout);
+    Py_XDECREF(self->is_json);
     free_object(object);
 }
 
@@ -146,27 +189,30 @@ static int note_refusal(PyObject *refusals, Py_ssize_t index, enum status status
 }
 
 /* Return the program at *index*; NULL, with an exception, when it was not compiled for these columns. */
-static const program *program_at(const Columns *self, PyObject *programs, Py_ssize_t index) {
-    PyObject *compiled = PyList_GetItem(programs, index); /* borrowed, and nothing here runs Python */
+static const Program *program_at(const Columns *self, PyObject *programs, Py_ssize_t index) {
+    PyObject *compiled = PyList_GetItem(programs, index); /* borrowed: the caller holds its list */
     if (compiled == NULL) return NULL;
     if (!PyObject_TypeCheck(compiled, (PyTypeObject *)program_type) || ((Program *)compiled)->layout != self->layout) {
         PyErr_SetString(PyExc_ValueError, "the program was compiled for other columns");
         return NULL;
     }
-    return &((Program *)compiled)->program;
+    return (Program *)compiled;
 }
 
 static bool append_one(Columns *self, PyObject *programs, PyObject *messages, Py_ssize_t index, PyObject *refusals) {
     char *message;
     Py_ssize_t length;
-    PyObject *bytes = PyList_GetItem(messages, index); /* borrowed too */
+    PyObject *bytes = PyList_GetItem(messages, index); /* borrowed: the caller holds its list */
     if (bytes == NULL || PyBytes_AsStringAndSize(bytes, &message, &length) < 0) return false;
-    self->machine.program = program_at(self, programs, index);
-    if (self->machine.program == NULL) return false;
+    self->message = bytes;
+    self->compiled = program_at(self, programs, index);
+    if (self->compiled == NULL) return false;
+    self->machine.program = &self->compiled->program;
     enum status status = decode_message(&self->machine, (const uint8_t *)message, length);
     switch (status) {
         case ACCEPTED: return true;
         case NO_MEMORY: PyErr_NoMemory(); return false;
+        case RAISED: return false;
         case COLUMN_FULL:
             PyErr_SetString(PyExc_OverflowError, "columns of more than 2 GiB: read fewer messages at once");
             return false;
@@ -256,7 +302,7 @@ static PyMethodDef columns_methods[] = {
 static PyType_Slot program_slots[] = {
     {Py_tp_new, program_new},
     {Py_tp_dealloc, program_dealloc},
-    {Py_tp_doc, "Program(layout, code, numbers, symbols, texts, datum=False, header=0)"},
+    {Py_tp_doc, "Program(layout, code, numbers, symbols, texts, datum=False, header=0, readers=())"},
     {0, NULL},
 };
 
@@ -264,7 +310,7 @@ static PyType_Slot columns_slots[] = {
     {Py_tp_new, columns_new},
     {Py_tp_dealloc, columns_dealloc},
     {Py_tp_methods, columns_methods},
-    {Py_tp_doc, "Columns(layout, secret)"},
+    {Py_tp_doc, "Columns(layout, secret, is_json)"},
     {0, NULL},
 };
 

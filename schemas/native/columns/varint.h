@@ -9,13 +9,14 @@
 /* Each list of names makes an enum here, and the same enum for Python in constants.c. */
 #define ENUMERATOR(name) name,
 
-/* The result of decoding; schemas/headrace/schemas/shared_constants.py has the same enum. After the last two the caller
- * raises an exception. */
+/* The result of decoding; schemas/headrace/schemas/shared_constants.py has the same enum. After the last three
+ * the caller raises an exception, which RAISED has set. */
 #define STATUSES(X) \
     X(ACCEPTED) X(ENDS) X(BEYOND_64_BITS) X(LONGER_THAN_NEEDED) X(NEGATIVE_LENGTH) X(NO_BRANCH) X(NO_BOOLEAN) \
     X(NOT_UTF8) X(NO_UUID) X(OUT_OF_RANGE) X(NO_SYMBOL) X(DECIMAL_LENGTH) X(TOO_MANY_DIGITS) \
     X(TOO_MANY_ITEMS) X(MORE_ITEMS_THAN_BYTES) X(BLOCK_SIZE) X(DUPLICATE_KEY) X(TOO_WIDE) X(BYTES_FOLLOW) \
-    X(TOO_LARGE) X(TWO_READINGS) X(NO_MEMORY) X(COLUMN_FULL)
+    X(TOO_LARGE) X(TWO_READINGS) X(UNREADABLE) X(NOT_JSON) X(BAD_SUBTREE) \
+    X(NO_MEMORY) X(COLUMN_FULL) X(RAISED)
 enum status { STATUSES(ENUMERATOR) STATUS_COUNT };
 
 /* One message, and the position in it. */

@@ -21,11 +21,14 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
+    Union,
     bare,
 )
 from headrace.schemas.numbers import micros_of
+from headrace.schemas.stored import wrapper_of
 from headrace.schemas.strict_json import InvalidJsonError, read_json
 from headrace.schemas.times import read_datetime
 
@@ -55,7 +58,7 @@ def from_text(type_: Type, text: str, path: str) -> Any:
             if value is None:
                 raise _wrong(path, "write true or false")
             return value
-        case Array() | Map() | Record():
+        case Array() | Map() | Union() | Record() | Recursive():
             try:
                 return read_json(text)
             except InvalidJsonError as error:
@@ -69,13 +72,16 @@ def from_text(type_: Type, text: str, path: str) -> Any:
 def from_parts(type_: Type, value: Any, path: str) -> Any:
     """Convert maps from the lists of pairs or entries of Parquet and BigQuery's exports, at any depth.
 
-    BigQuery leaves nulls out of JSON, so an absent optional value becomes null.
+    BigQuery leaves nulls out of JSON, so an absent optional value becomes null. The structs in which a table holds
+    unions, and items that are lists or may be null, become those values again.
     """
     match type_:
         case Optional() if value is not None:
             return from_parts(type_.item, value, path)
         case Array() if isinstance(value, list):
-            return [from_parts(type_.items, each, path) for each in value]
+            return [from_parts(type_.items, _unwrapped(type_.items, each), path) for each in value]
+        case Union() if isinstance(value, dict):
+            return _branch(type_, value, path)
         case Map() if isinstance(value, list) and (found := _entries(value)) is not None:
             pairs = {key: from_parts(type_.values, each, path) for key, each in found}
             if len(pairs) != len(value):
@@ -83,6 +89,8 @@ def from_parts(type_: Type, value: Any, path: str) -> Any:
             return pairs
         case Map() if isinstance(value, dict):
             return {key: from_parts(type_.values, each, path) for key, each in value.items()}
+        case Recursive():
+            return from_parts(type_.record, value, path)
         case Record() if isinstance(value, dict):
             types = {each.name: each.type for each in type_.fields}
             absent = {each.name: None for each in type_.fields if each.optional and each.default is MISSING}
@@ -91,6 +99,36 @@ def from_parts(type_: Type, value: Any, path: str) -> Any:
             }
         case _:
             return value
+
+
+def _unwrapped(items: Type, value: Any) -> Any:
+    """Return the item of an array without the struct around it, which a table has where BigQuery needs one.
+
+    A value that may also be the item itself is left as it is.
+    """
+    name = wrapper_of(items)
+    if name is None or not isinstance(value, dict) or not value.keys() <= {name}:
+        return value
+    match bare(items):
+        case Map():
+            inside = value.get(name)
+            return inside if isinstance(inside, list) and all(map(_is_entry, inside)) else value
+        case Record(fields=fields) if name in {each.name for each in fields} or not value:
+            return value
+        case _:
+            return value.get(name)
+
+
+def _branch(union: Union, value: dict[str, Any], path: str) -> Any:
+    """Return a union's value by the name of its branch; *value* has that form, or that of the union's column."""
+    given = {name: each for name, each in value.items() if each is not None and each != []}
+    members = [each for each in union.branches if each.member in given]
+    if len(members) == 1 and len(given) == 1:
+        return {members[0].name: from_parts(members[0].type, given[members[0].member], path)}
+    branches = [each for each in union.branches if each.name in value]
+    if len(branches) == 1 and len(value) == 1:
+        return {branches[0].name: from_parts(branches[0].type, value[branches[0].name], path)}
+    return value
 
 
 def _entries(value: list[Any]) -> list[tuple[Any, Any]] | None:

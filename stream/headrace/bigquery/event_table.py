@@ -37,8 +37,10 @@ from headrace.schemas.model import (
     bare,
 )
 from headrace.schemas.registry import Contract
+from headrace.schemas.stored import stored
 
 TABLE_DOC: Final = 16_384  # characters of a description: cloud.google.com/bigquery/quotas#all_tables
+JSON_METADATA: Final = {"ARROW:extension:name": "google:sqlType:json"}  # as BigQuery's own Arrow columns have it
 PROVISION_MAKES: Final = "`headrace provision` makes tables and columns"  # the remedy for rows that do not fit
 
 
@@ -52,6 +54,7 @@ _SCALARS: Final = {
     Kind.STRING: STRING,
     Kind.BYTES: BYTES,
     Kind.UUID: STRING,
+    Kind.JSON: ColumnType(pa.string(), "JSON"),
     Kind.DATE: ColumnType(pa.date32(), "DATE"),
     Kind.TIME_MILLIS: ColumnType(pa.time64("us"), "TIME"),
     Kind.TIME_MICROS: ColumnType(pa.time64("us"), "TIME"),
@@ -88,13 +91,13 @@ def arrow_type(type_: Type) -> pa.DataType:
 
 
 def arrow_schema(record: Record) -> pa.Schema:
-    """Return the Arrow fields of a record, in the record's order."""
-    return pa.schema([_arrow_field(field.column, field.type) for field in record.fields])
+    """Return the Arrow fields of a record's columns, in the record's order."""
+    return pa.schema([_arrow_field(field.column, field.type) for field in stored(record).fields])
 
 
 def bigquery_fields(record: Record) -> list[bigquery.SchemaField]:
     """Return the BigQuery columns of a record, with modes and descriptions."""
-    return [_bigquery_field(field) for field in record.fields]
+    return [_bigquery_field(field) for field in stored(record).fields]
 
 
 def row_schema(contract: Contract) -> pa.Schema:
@@ -171,7 +174,9 @@ def type_of(column: bigquery.SchemaField) -> str:
 
 
 def _arrow_field(name: str, type_: Type) -> pa.Field:
-    return pa.field(name, arrow_type(type_), nullable=isinstance(type_, Optional))
+    is_json = bare(type_) == Scalar(Kind.JSON)
+    metadata = JSON_METADATA if is_json else None
+    return pa.field(name, arrow_type(type_), isinstance(type_, Optional), metadata)
 
 
 def _column(type_: Type) -> ColumnType:

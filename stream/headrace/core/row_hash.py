@@ -1,8 +1,9 @@
 """A 64-bit hash of a row's content, equal for a row that is about to be written and the same row read back.
 
 Values that a table cannot tell apart have the same hash: a null and a column that was added later, an empty list and a
-null, the spellings of NaN, -0 and 0, a number and the same number in a wider type. The order of columns is irrelevant,
-and so is that of a map's entries: of every list of records with the fields ``key``, a text, and ``value``.
+null, the spellings of NaN, -0 and 0, a number and the same number in a wider type, two texts of one JSON value. The
+order of columns is irrelevant, and so is that of a map's entries: of every list of records with the fields ``key``, a
+text, and ``value``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headrace.schemas.json_text import canonical
 from headrace.util.arrow_buffers import Bytes, side_by_side, text_parts, validity
 from headrace.util.hashing import digests
 from headrace.util.ordered_maps import with_ordered_maps
@@ -46,32 +48,32 @@ def row_hashes(rows: pa.RecordBatch) -> pa.Array:
 
     The sum of hashes modulo 2^64 depends neither on the order of rows nor on their grouping.
     """
-    names = [name for name in rows.schema.names if name != LEFT_OUT]
-    return _hashes(names, [with_ordered_maps(rows.column(name)) for name in names], rows.num_rows)
+    fields = [field for field in rows.schema if field.name != LEFT_OUT]
+    return _hashes(fields, [with_ordered_maps(rows.column(field.name)) for field in fields], rows.num_rows)
 
 
 def hashes_in_order(rows: pa.RecordBatch) -> pa.Array:
     """Return the hashes that earlier releases gave to rows: with the entries of maps in the order that they have."""
-    names = [name for name in rows.schema.names if name != LEFT_OUT]
-    return _hashes(names, [rows.column(name) for name in names], rows.num_rows)
+    fields = [field for field in rows.schema if field.name != LEFT_OUT]
+    return _hashes(fields, [rows.column(field.name) for field in fields], rows.num_rows)
 
 
-def _hashes(names: Sequence[str], columns: Sequence[pa.Array], count: int) -> pa.Array:
-    texts = _members(names, columns, count).to_pylist()
+def _hashes(fields: Sequence[pa.Field], columns: Sequence[pa.Array], count: int) -> pa.Array:
+    texts = _members(fields, columns, count).to_pylist()
     hashes = b"".join(digests(texts, np.int64().itemsize))
     return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(hashes)])
 
 
-def _members(names: Sequence[str], columns: Sequence[pa.Array], count: int) -> pa.Array:
+def _members(fields: Sequence[pa.Field], columns: Sequence[pa.Array], count: int) -> pa.Array:
     """Return, for each row, the names and values of the columns that are not null, ordered by name.
 
     Adjacent columns of fixed width are first combined into one piece, because fewer pieces are joined faster.
     """
     pieces: list[pa.Array] = [pa.repeat(_NOTHING, count)]  # so that a row of nulls only is not null
     block: list[Bytes] = []
-    for name, column in sorted(zip(names, columns, strict=True), key=lambda pair: pair[0]):
-        fixed, text, valid = _value(column)
-        own = [np.frombuffer(name.encode() + b"\0", np.uint8).reshape(1, -1), fixed]
+    for field, column in sorted(zip(fields, columns, strict=True), key=lambda pair: str(pair[0].name)):
+        fixed, text, valid = _value(column, field)
+        own = [np.frombuffer(field.name.encode() + b"\0", np.uint8).reshape(1, -1), fixed]
         if valid is None:
             block += own
         if block and (valid is not None or text is not None):
@@ -86,13 +88,16 @@ def _members(names: Sequence[str], columns: Sequence[pa.Array], count: int) -> p
     return pc.binary_join_element_wise(*pieces, _NOTHING, null_handling="skip")
 
 
-def _value(column: pa.Array) -> _Values:
+def _value(column: pa.Array, field: pa.Field) -> _Values:
+    """Return a column as bytes; *field* says which texts in it are JSON."""
     type_ = column.type
     if pa.types.is_struct(type_):
-        members = _members([field.name for field in type_], _fields(column), len(column))
+        members = _members(list(field.type), _fields(column), len(column))
         return _sized(*text_parts(members), validity(column))
     if pa.types.is_list(type_):
-        return _list(column)
+        return _list(column, field.type.value_field)
+    if _is_json(field):
+        column = _canonical(column)
     if pa.types.is_decimal(type_):
         return _Values(_bytes(_numbers(column.cast(_WIDEST), np.uint8, _WIDEST.byte_width)), None, validity(column))
     if pa.types.is_floating(type_):
@@ -111,16 +116,32 @@ def _fields(column: pa.Array) -> list[pa.Array]:
     return [column.field(index) for index in range(column.type.num_fields)]
 
 
-def _list(column: pa.Array) -> _Values:
+def _is_json(field: pa.Field) -> bool:
+    return (field.metadata or {}).get(b"ARROW:extension:name") == b"google:sqlType:json"
+
+
+def _canonical(column: pa.Array) -> pa.Array:
+    """Return JSON texts in one form: BigQuery gives a value back in a form of its own."""
+    return pa.array([None if text is None else _canonical_text(text) for text in column.to_pylist()], column.type)
+
+
+def _canonical_text(text: str) -> str:
+    try:
+        return canonical(text)
+    except ValueError:  # the text is within a record that is null
+        return text
+
+
+def _list(column: pa.Array, item: pa.Field) -> _Values:
     """Return the items of each list one after another, as they lie in memory. A null equals an empty list."""
     ends = np.concatenate(([0], np.cumsum(pc.fill_null(pc.list_value_length(column), 0).to_numpy())))
-    places, data = text_parts(_items(column.flatten()))
+    places, data = text_parts(_items(column.flatten(), item))
     valid = np.packbits(ends[1:] > ends[:-1], bitorder="little")
     return _sized(places[ends], data, pa.py_buffer(valid))
 
 
-def _items(column: pa.Array) -> pa.Array:
-    fixed, text, valid = _value(column)
+def _items(column: pa.Array, field: pa.Field) -> pa.Array:
+    fixed, text, valid = _value(column, field)
     items = side_by_side([fixed], len(column), valid)
     if text is not None:
         items = pc.binary_join_element_wise(items, text, _NOTHING)

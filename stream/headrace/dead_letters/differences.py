@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from headrace.dead_letters.edit_event import EditedEvent
 from headrace.dead_letters.letter import Letter
-from headrace.schemas.model import Array, Map, Pii, Record, Type, bare
+from headrace.schemas.model import Array, Map, Pii, Record, Type, Union, bare
 from headrace.schemas.strict_json import as_double_or_text
 
 ABSENT: Final = "(none)"
@@ -64,6 +64,10 @@ def _leaves(type_: Type | None, value: Any, path: str, pii: Pii | None) -> Itera
 def _part(type_: Type | None, name: str) -> tuple[Type | None, Pii | None]:
     if isinstance(type_, Map):
         return type_.values, None
+    if isinstance(type_, Union):
+        branch = next((each for each in type_.branches if each.name == name), None)
+        if branch is not None:
+            return branch.type, branch.field.mask
     if isinstance(type_, Record):
         found = next((f for f in type_.fields if f.name == name), None)
         if found is not None:

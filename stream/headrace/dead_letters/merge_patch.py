@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from headrace.core.replay_attributes import PREFIX as REPLAY
 from headrace.errors import Exit, HeadraceError
-from headrace.schemas.model import MISSING, Map, Optional, Record, Type, bare
+from headrace.schemas.model import MISSING, Map, Record, Type, Union, bare, is_nullable
 from headrace.schemas.strict_json import InvalidJsonError, as_double_or_text, read_json
 
 MAX_VALUE_BYTES: Final = 1024  # Pub/Sub's limits
@@ -50,16 +50,20 @@ def assignments(given: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def merged(type_: Type | None, target: Any, patch: Any) -> Any:
-    """Apply a JSON merge patch (RFC 7396). Null removes an entry or a field, and sets an optional field to null."""
+    """Apply a JSON merge patch (RFC 7396). Null removes an entry or a field, and sets an optional field to null.
+
+    A union has one branch, so a patch with another branch replaces its value.
+    """
     if not isinstance(patch, Mapping):
         return patch
     inside = bare(type_) if type_ is not None else None
-    result = dict(target) if isinstance(target, Mapping) else {}
+    is_other = isinstance(inside, Union) and isinstance(target, Mapping) and not patch.keys() & target.keys()
+    result = dict(target) if isinstance(target, Mapping) and not is_other else {}
     for name, value in patch.items():
         part = _part(inside, name)
         if value is not None:
             result[name] = merged(part, result.get(name), value)
-        elif isinstance(part, Optional) and isinstance(inside, Record):
+        elif part is not None and is_nullable(part) and isinstance(inside, Record):
             result[name] = None
         else:
             result.pop(name, None)
@@ -72,6 +76,8 @@ def _part(type_: Type | None, name: str) -> Type | None:
             return next((f.type for f in type_.fields if f.name == name), None)
         case Map():
             return type_.values
+        case Union():
+            return next((each.type for each in type_.branches if each.name == name), None)
         case _:
             return None
 
@@ -89,7 +95,10 @@ def with_nulls(record: Record, value: Any) -> Any:
 
 
 def value_at(event: Any, path: str) -> Any:
-    """Return the value at *path* (``items[2].price``) of an event as JSON, or None if the path does not exist."""
+    """Return the value at *path* (``items[2].price``) of an event as JSON, or None if the path does not exist.
+
+    A path refers to a union's value by the member of its column, and JSON by the name of its branch.
+    """
     try:
         place, step = _place(event, path)
         return place[step]
@@ -121,7 +130,8 @@ def _step(place: Any, names: Iterator[str]) -> str | int:
     """
     name = next(names)
     if not name.startswith("["):
-        return name
+        is_branch = isinstance(place, Mapping) and name not in place and len(place) == 1
+        return next(iter(place)) if is_branch else name
     index = int(name[1:-1])
     if not isinstance(place, Mapping):
         return index

@@ -10,6 +10,7 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from apache_beam.runners.dataflow.dataflow_runner import DataflowPipelineResult
 
 from headrace.backfill.build_backfill import Reading
+from headrace.backfill.parquet_load import check_loadable
 from headrace.beam.load_target import LoadOptions
 from headrace.config.secrets import SecretVersion
 from headrace.config.served_contracts import served
@@ -45,6 +46,7 @@ def backfill_pipeline_for(
     """
     masking, sealing = map(SecretVersion, secret_names(settings))
     job, task = job_of(settings, subject, masking), Reading.of(settings, subject, places, mapping).task
+    check_loadable(task.contract)
     options = PipelineOptions(flags)
     name, temp = uuid4().hex[:20], options.view_as(GoogleCloudOptions).temp_location
     folder = f"{temp.rstrip('/')}/headrace-load-{name}"

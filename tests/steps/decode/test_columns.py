@@ -19,6 +19,7 @@ from headrace.schemas import columns
 from headrace.schemas.columns import PURE
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import ContractError, UndecodableError
+from headrace.schemas.json_text import is_json
 from headrace.schemas.model import MAX_COLUMN_BYTES, Record
 from headrace.schemas.program import Code
 from headrace.schemas.registry import Contract
@@ -360,13 +361,13 @@ def test_programs_of_other_columns_and_too_few_are_refused() -> None:
     one, other = (columns.CompiledColumns(BOOKING.record, module) for _ in range(2))
     program = one.program(BOOKING.record)
     of_one = module.Program(one.layout, program.code, program.numbers, program.symbols, program.texts)
-    into = module.Columns(other.layout, (1, 2))
+    into = module.Columns(other.layout, (1, 2), is_json)
 
     for programs in ([of_one], [None]):
         with pytest.raises(ValueError, match="compiled for other columns"):
             into.append(programs, [b""])
     with pytest.raises(ValueError, match="numbers of programs and messages differ"):
-        module.Columns(one.layout, (1, 2)).append([of_one], [b"", b""])
+        module.Columns(one.layout, (1, 2), is_json).append([of_one], [b"", b""])
 
 
 @EACH_KIND

@@ -21,8 +21,10 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
+    Union,
 )
 from headrace.schemas.scalars import BOUNDS
 
@@ -73,7 +75,7 @@ def _plain_type(type_: Type) -> Type:
             return Array(_plain_type(type_.items))
         case Map():
             return Map(_plain_type(type_.values))
-        case Scalar() | Decimal() | Fixed() | Enumeration():
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Union() | Recursive():
             return type_
         case _:
             assert_never(type_)
@@ -128,6 +130,8 @@ class _Planner:
                 return self._decimal(type_, name)
             case Scalar(kind):
                 return self._scalar(kind, name)
+            case Union() | Recursive():
+                raise TypeError("a type that contracts of JSON payloads cannot have")  # see refused_types.py
             case _:
                 assert_never(type_)
 
@@ -158,7 +162,7 @@ class _Planner:
                 code = Code.FLOAT if kind is Kind.FLOAT else Code.DOUBLE
                 null = _NOT_A_NUMBER[code] if Form.NULL in rules.nan else None
                 return Node(code, name, rules.nan - {Form.NULL}, "nan", null=null)
-            case Kind.STRING:
+            case Kind.STRING | Kind.JSON:
                 return Node(Code.STRING, name)
             case Kind.BYTES:
                 return Node(Code.BYTES, name, rules.bytes, "bytes")

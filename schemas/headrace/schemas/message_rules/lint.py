@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from headrace.schemas.errors import ContractError
+from headrace.schemas.json_encoding.refused_types import refuse_types
 from headrace.schemas.message_rules.encoding import Encodings, Frame
 from headrace.schemas.message_rules.envelope import (
     EnvelopeKind,
@@ -44,6 +45,9 @@ def lint_versions(contracts: Sequence[Contract]) -> None:
     known = KnownSchemas.of(contracts)
     if envelope.kind is EnvelopeKind.HEADRACE:
         return
+    if any(each.json is not None for each in encodings):
+        for each in contracts:
+            refuse_types(each.record, f"{each.subject}.v{each.ref.version}")
     unnamed = any(each.frame is Frame.NONE for each in encodings)
     if envelope.version is None and unnamed and len(contracts) > 1:
         raise ContractError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from headrace.schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type
+from headrace.schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type, Union
 
 
 def fitted(type_: Type, value: Any) -> Any:
@@ -20,6 +20,9 @@ def fitted(type_: Type, value: Any) -> Any:
             return [fitted(type_.items, each) for each in value]
         case Map(), dict():
             return {key: fitted(type_.values, each) for key, each in value.items()}
+        case Union(), dict():
+            types = {each.name: each.type for each in type_.branches}
+            return {key: fitted(types[key], each) if key in types else each for key, each in value.items()}
         case Record(), dict():
             types = {each.name: each.type for each in type_.fields}
             return {key: fitted(types[key], each) if key in types else each for key, each in value.items()}

@@ -15,6 +15,7 @@ from typing import Any
 from headrace.backfill.build_backfill import Reading
 from headrace.backfill.day_of_rows import SPOOL, DayReader, Spooled, day_of
 from headrace.backfill.file_rounds import Task
+from headrace.backfill.parquet_load import check_loadable
 from headrace.backfill.reading_process import read_ahead
 from headrace.backfill.replace_partition import DayReplacement
 from headrace.cli.commands.backfill import is_waiting
@@ -40,12 +41,13 @@ def replace_day(
     """Replace the rows of *day* by those of *files*. With *dry_run*, check the files and write nothing.
 
     Raises:
-        BackfillError: a line is not an event of that day; nothing was written.
+        BackfillError: a line is not an event of that day, or the table has a JSON column; nothing was written.
     """
     check_format(format_)
     set_up_logs(settings.log_format)
     collect_less_often()
     task = replace(Reading.of(settings, subject, files, mapping).task, loaded=True)
+    check_loadable(task.contract)
     if dry_run:
         return _check(settings, task, day, format_)
     engine, replacement = build_replacement(settings, task, day)

@@ -21,8 +21,10 @@ from headrace.schemas.model import (
     Mask,
     Optional,
     Record,
+    Recursive,
     Scalar,
     Type,
+    Union,
     inner,
 )
 from headrace.schemas.registry import Registry
@@ -118,12 +120,17 @@ def _at(type_: Type, value: Any, names: Sequence[str]) -> list[Any]:
             return [] if value is None else _at(type_.item, value, names)
         case Array():
             return [found for item in value for found in _at(type_.items, item, names)]
+        case Union():
+            branches = [
+                branch for branch in type_.branches if branch.member == names[0] and branch.name in (value or {})
+            ]
+            return [found for branch in branches for found in _at(branch.type, value[branch.name], names[1:])]
         case Map():
             return [found for item in value.values() for found in _at(type_.values, item, names)]
         case Record():
             fields = [field for field in type_.fields if field.name == names[0]]
             return [found for field in fields for found in _at(field.type, value[field.name], names[1:])]
-        case Scalar() | Decimal() | Fixed() | Enumeration():
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Recursive():
             return []
         case _:
             assert_never(type_)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, assert_never
 
-from headrace.schemas.model import Array, Field, Generalise, Map, Optional, Pii, Record, Type, inner
+from headrace.schemas.model import Array, Branch, Field, Generalise, Map, Optional, Pii, Record, Type, Union, inner
 
 SHORTEST: Final = 5  # shorter texts occur in other values by chance
 
@@ -27,25 +27,36 @@ def _of_record(record: Record, fields: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _nested(field: Field, value: Any) -> Iterator[str]:
-    record = inner(field.type)
-    if isinstance(record, Record):
-        for each in _records(field.type, value):
-            yield from _of_record(record, each)
+    values = inner(field.type)
+    if isinstance(values, Record):
+        for each in _innermost(field.type, value):
+            yield from _of_record(values, each)
+    elif isinstance(values, Union):
+        for branch in values.branches:
+            given = [each for each in _innermost(field.type, value) if branch.name in each]
+            yield from (
+                found for each in given for found in _of_record(_one(branch), {branch.member: each[branch.name]})
+            )
 
 
-def _records(type_: Type, value: Any) -> Iterator[Mapping[str, Any]]:
+def _one(branch: Branch) -> Record:
+    return Record(branch.name, (branch.field,))
+
+
+def _innermost(type_: Type, value: Any) -> Iterator[Mapping[str, Any]]:
     match type_:
         case Optional():
             if value is not None:
-                yield from _records(type_.item, value)
+                yield from _innermost(type_.item, value)
         case Array():
             for item in value:
-                yield from _records(type_.items, item)
+                yield from _innermost(type_.items, item)
         case Map():
             for item in value.values():
-                yield from _records(type_.values, item)
+                yield from _innermost(type_.values, item)
         case _:
-            yield value
+            if value is not None:
+                yield value
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -9,8 +9,23 @@ import pyarrow as pa
 
 from headrace.bigquery.event_table import META_SCHEMA, arrow_schema, arrow_type
 from headrace.schemas.masked import masked
-from headrace.schemas.model import Array, Decimal, Enumeration, Field, Fixed, Map, Mask, Optional, Record, Scalar, Type
+from headrace.schemas.model import (
+    Array,
+    Decimal,
+    Enumeration,
+    Field,
+    Fixed,
+    Map,
+    Mask,
+    Optional,
+    Record,
+    Recursive,
+    Scalar,
+    Type,
+    Union,
+)
 from headrace.schemas.registry import Contract
+from headrace.schemas.stored import stored
 from headrace.steps.mask.partial_masks import generalise, keep_part
 from headrace.steps.mask.tokens import TokenKey, tokeniser
 
@@ -22,7 +37,7 @@ class Masker:
 
     def __init__(self, contract: Contract, key: TokenKey) -> None:
         self.schema = pa.schema([*arrow_schema(masked(contract.columns)), *META_SCHEMA])
-        self._masks = [_field_mask(f, key) for f in contract.columns.fields]
+        self._masks = [_field_mask(f, key) for f in stored(contract.columns).fields]
 
     def mask(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows as they may be stored, without omitted columns."""
@@ -72,7 +87,7 @@ def _inside(type_: Type, key: TokenKey) -> ArrayMask | None:
             return _on_values(_inside(type_.values, key))
         case Record():
             return _record_mask(type_, key)
-        case Scalar() | Decimal() | Fixed() | Enumeration():
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Union() | Recursive():
             return None
         case _:
             assert_never(type_)
@@ -108,7 +123,7 @@ def _leaves(type_: Type, mask: ArrayMask) -> ArrayMask:
         case Map():
             within = _leaves(type_.values, mask)
             return lambda column: _map_values(column, within)
-        case Scalar() | Decimal() | Fixed() | Enumeration() | Record():
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Union() | Record() | Recursive():
             return mask
         case _:
             assert_never(type_)

@@ -1,0 +1,67 @@
+"""Rules for columns that a contract has in place of shapes that BigQuery lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headrace.schemas.column_names import MAX_COLUMN
+from headrace.schemas.errors import ContractError
+from headrace.schemas.model import Record, Recursive, Type, Union, inner, walk
+from headrace.schemas.stored import IS_NULL, is_list
+
+
+def check_is_null_columns(record: Record, where: str) -> None:
+    """Refuse a column that says whether a list is null where there is no such list, or where its name is taken."""
+    columns = {field.column.lower() for field in record.fields}
+    for field in record.fields:
+        place = f"{where}.{field.name}"
+        for nested, at in _records(field.type, place):
+            check_is_null_columns(nested, at)
+        if not field.is_null_column:
+            continue
+        if not (field.optional and is_list(field.type)):
+            raise ContractError(f"{place}.is_null_column", "not an optional array or map", "remove it")
+        column = f"{field.column}{IS_NULL}"
+        if column.lower() in columns:
+            raise ContractError(f"{place}.is_null_column", f"{column} is a field too", "rename that field")
+        if len(column) > MAX_COLUMN:
+            raise ContractError(
+                f"{place}.is_null_column", f"the name of its column is longer than {MAX_COLUMN}", "rename the field"
+            )
+
+
+def _records(type_: Type, where: str) -> Iterator[tuple[Record, str]]:
+    """Yield the records directly within a type, each with its place; a union may have several."""
+    match inner(type_):
+        case Record() as record:
+            yield record, where
+        case Union(branches):
+            for branch in branches:
+                yield from _records(branch.type, f"{where}.{branch.member}")
+        case _:
+            return
+
+
+def check_texts(record: Record, where: str) -> None:
+    """Refuse personal fields within a JSON text, where no mask reaches them."""
+    covered: tuple[str, ...] = ()
+    personal = {each.full_name for each in _within(record) if any(field.mask for _, field in walk(each))}
+    for path, field in walk(record):
+        if path.startswith(covered) or field.mask:
+            covered += (f"{path}.",) if field.mask else ()
+            continue
+        nested = inner(field.type)
+        if isinstance(nested, Recursive) and nested.name in personal:
+            raise ContractError(
+                f"{where}.{path}",
+                f"a JSON text of {nested.name}, which has personal fields that no mask reaches there",
+                'write "pii" on it, with a kind and the mask "omit" or "redact"',
+            )
+
+
+def _within(record: Record) -> Iterator[Record]:
+    """Yield a record and those within it."""
+    yield record
+    for field in record.fields:
+        for nested, _ in _records(field.type, ""):
+            yield from _within(nested)
