@@ -6,7 +6,7 @@ import decimal
 import json
 from datetime import UTC, date, datetime, time
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -48,39 +48,50 @@ _KINDS: dict[str, Any] = {
 _LOOSE: dict[str, Any] = {"float": "float", "double": "double", "uuid": {"type": "string", "logicalType": "uuid"}}
 
 
+class Style(NamedTuple):
+    """What contracts may have: see :func:`contracts`."""
+
+    exact: bool
+    unions: bool
+
+
 @st.composite
-def contracts(draw: st.DrawFn, exact: bool = False) -> Contract:
-    """Any contract the lint accepts; *exact* ones write every value in one way only."""
+def contracts(draw: st.DrawFn, exact: bool = False, unions: bool = True) -> Contract:
+    """Any contract the lint accepts; *exact* ones write every value in one way only.
+
+    *unions* is whether it may have unions of several types.
+    """
     names = count()
-    fields = draw(_fields(names, exact, depth=0, at_most=6))
+    fields = draw(_fields(names, Style(exact, unions), depth=0, at_most=6))
     return parse_contract(SchemaRef("thing_happened", 1), json.dumps(contract_json(*fields)))
 
 
 @st.composite
-def _fields(draw: st.DrawFn, names: count[int], exact: bool, depth: int, at_most: int) -> list[tuple[str, Any]]:
+def _fields(draw: st.DrawFn, names: count[int], style: Style, depth: int, at_most: int) -> list[tuple[str, Any]]:
     """Fields of a record, at least one of them with a column."""
-    types = draw(st.lists(_types(names, exact, depth), min_size=1, max_size=at_most))
-    for nothing in draw(st.lists(_nothing(names, exact), max_size=2)) if draw(st.booleans()) else ():
+    types = draw(st.lists(_types(names, style, depth), min_size=1, max_size=at_most))
+    for nothing in draw(st.lists(_nothing(names, style), max_size=2)) if draw(st.booleans()) else ():
         types.insert(draw(st.integers(0, len(types))), nothing)
     return [(f"f{index}", type_) for index, type_ in enumerate(types)]
 
 
 @st.composite
-def _nothing(draw: st.DrawFn, names: count[int], exact: bool) -> Any:
+def _nothing(draw: st.DrawFn, names: count[int], style: Style) -> Any:
     """A type without a column; *exact* ones have one spelling."""
     empty = a_record(
         f"N{next(names)}", *draw(st.sampled_from([(), (("n", "null"),), (("n", ["null"]), ("m", "null"))]))
     )
     found = ["null", {"type": "null"}, ["null"], empty, [empty]]
-    return draw(st.sampled_from(found if exact else [*found, ["null", empty], [empty, "null"]]))
+    return draw(st.sampled_from(found if style.exact else [*found, ["null", empty], [empty, "null"]]))
 
 
 @st.composite
-def _types(draw: st.DrawFn, names: count[int], exact: bool, depth: int) -> Any:
-    shape = draw(st.sampled_from(["single", "single", "optional", "array", "map", "only", "union", "list of lists"]))
+def _types(draw: st.DrawFn, names: count[int], style: Style, depth: int) -> Any:
+    shapes = ["single", "single", "optional", "array", "map", "only", "list of lists"]
+    shape = draw(st.sampled_from([*shapes, "union"] if style.unions else shapes))
     if shape == "union":
-        return draw(_unions(names, exact, depth))
-    item = draw(_items(names, exact, depth))
+        return draw(_unions(names, style, depth))
+    item = draw(_items(names, style, depth))
     match shape:
         case "only":
             return [item]
@@ -106,9 +117,9 @@ def _lists(draw: st.DrawFn, item: Any) -> Any:
 
 
 @st.composite
-def _unions(draw: st.DrawFn, names: count[int], exact: bool, depth: int) -> Any:
+def _unions(draw: st.DrawFn, names: count[int], style: Style, depth: int) -> Any:
     """A union of types that other decoders tell apart by the Python types of their values, with null or without it."""
-    items = draw(st.lists(_items(names, exact, depth + 1), min_size=2, max_size=6))
+    items = draw(st.lists(_items(names, style, depth + 1), min_size=2, max_size=6))
     items += draw(st.lists(st.sampled_from([{"type": "array", "items": "long"}, "string", "bytes"]), max_size=2))
     apart = {_python_type(item): item for item in items} | {"boolean": "boolean", "string": "string"}
     return draw(st.permutations([*apart.values(), *draw(st.sampled_from([[], ["null"]]))]))
@@ -123,10 +134,10 @@ def _python_type(avro: Any) -> str:
 
 
 @st.composite
-def _items(draw: st.DrawFn, names: count[int], exact: bool, depth: int) -> Any:
-    kinds = list((_KINDS if exact else _KINDS | _LOOSE).values())
+def _items(draw: st.DrawFn, names: count[int], style: Style, depth: int) -> Any:
+    kinds = list((_KINDS if style.exact else _KINDS | _LOOSE).values())
     shapes = ["kind"] * 5 + ["enum", "fixed", "decimal-fixed"] + (["record"] * 3 if depth < 3 else [])
-    match draw(st.sampled_from(shapes if exact else [*shapes, "decimal"])):
+    match draw(st.sampled_from(shapes if style.exact else [*shapes, "decimal"])):
         case "enum":
             symbols = [f"S{index}" for index in range(draw(st.integers(1, 80)))]
             return {"type": "enum", "name": f"E{next(names)}", "symbols": symbols}
@@ -145,7 +156,7 @@ def _items(draw: st.DrawFn, names: count[int], exact: bool, depth: int) -> Any:
                 **shape,
             }
         case "record":
-            fields = draw(_fields(names, exact, depth + 1, at_most=3))
+            fields = draw(_fields(names, style, depth + 1, at_most=3))
             return a_record(draw(st.sampled_from(["", "a.", "a.b."])) + f"R{next(names)}", *fields)
         case _:
             return draw(st.sampled_from(kinds))

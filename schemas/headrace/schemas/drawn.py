@@ -244,7 +244,7 @@ def _least(type_: Type) -> bytes:
     """Return a value without optional parts, so that a record within itself ends."""
     match type_:
         case Record():
-            return b"".join([b"\0" * field.single + _least(field.type) for field in type_.written])
+            return b"".join([b"\0" * bool(field.single) + _least(field.type) for field in type_.written])
         case Optional(null_first=null_first):
             return b"\0" if null_first else b"\2"
         case Union(branches, null):

@@ -92,14 +92,14 @@ def _union(union: Union) -> Encoder:
     return encode
 
 
-def _single(encode: Encoder, single: bool) -> Encoder:
+def _single(encode: Encoder, single: str) -> Encoder:
     return (lambda value: b"\x00" + encode(value)) if single else encode
 
 
 def _field(field: Field) -> tuple[str, Encoder, bytes | None]:
     """Return a field's name, its encoder and its default."""
     if not is_stored(field.type):
-        nothing = b"\x00" * field.single + _unstored(field.type)
+        nothing = b"\x00" * bool(field.single) + _unstored(field.type)
         return field.name, lambda value: nothing, nothing
     encode = _single(tree_encoder(field.type), field.single)
     return field.name, encode, None if field.default is MISSING else encode(field.default)
@@ -153,6 +153,6 @@ def _unstored(type_: Type) -> bytes:
         case Optional(null_first=null_first):
             return b"\x00" if null_first else b"\x02"
         case Record():
-            return b"".join(b"\x00" * field.single + _unstored(field.type) for field in type_.written)
+            return b"".join(b"\x00" * bool(field.single) + _unstored(field.type) for field in type_.written)
         case _:
             raise TypeError("a type that has a column")

@@ -114,7 +114,7 @@ class _Builder:
         return f"{kind}{next(self._numbers)}"
 
 
-def _single(avro: Any, single: bool) -> Any:
+def _single(avro: Any, single: str) -> Any:
     return [avro] if single else avro
 
 

@@ -126,7 +126,7 @@ def amplification(type_: Type) -> int:
 
 def shortest_of(field: Field) -> int:
     """Return the fewest bytes of a field in a payload."""
-    return shortest(field.type) + field.single
+    return shortest(field.type) + bool(field.single)
 
 
 def shortest(type_: Type) -> int:

@@ -86,18 +86,18 @@ class Enumeration:
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """Any number of items, in order; *single* says that each is written as a union of one type."""
+    """Any number of items, in order; *single* as in :class:`Field`, for each item."""
 
     items: Type
-    single: bool = False
+    single: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """Unique string keys, with values of one type; *single* says that each is written as a union of one type."""
+    """Unique string keys, with values of one type; *single* as in :class:`Field`, for each value."""
 
     values: Type
-    single: bool = False
+    single: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +254,9 @@ class Field:
 
     *name* is its name in payloads, and *renamed* that of its column if BigQuery cannot hold the name. *aliases* are its
     names in older versions. *default* is a value as :func:`headrace.schemas.validate.check` returns it. *pii* is
-    ``None`` if the field has no classification. *single* says that its value is written as a union of one type.
-    *is_null_column* adds a column that tells a null list or map from an empty one.
+    ``None`` if the field has no classification. *single* is the name of its type in Avro's JSON encoding if the value
+    is written as a union of this type alone. *is_null_column* adds a column that tells a null list or map from an empty
+    one.
     """
 
     name: str
@@ -264,7 +265,7 @@ class Field:
     default: Any = MISSING
     pii: Pii | NotPersonal | None = None
     aliases: tuple[str, ...] = ()
-    single: bool = False
+    single: str = ""
     renamed: str | None = None
     is_null_column: bool = False
 

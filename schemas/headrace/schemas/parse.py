@@ -75,10 +75,10 @@ class _At(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A type, and whether it is written as a union of one type."""
+    """A type, and its name in Avro's JSON encoding if it is written as a union of this type alone."""
 
     type: Type
-    single: bool = False
+    single: str = ""
 
 
 class _Parser:
@@ -234,7 +234,7 @@ class _Parser:
         if isinstance(item, Optional | Union) or single:
             raise ContractError(at.where, "a union in a union", 'write null once: ["null", type]')
         if not nulls or not others:
-            return _Found(item, single=True)
+            return _Found(item, self._branch_name(branches[0], at))
         return _Found(Optional(item, branches[0] == "null", self._branch_name(others[0], at)))
 
     def _several(self, types: list[Any], at: _At) -> _Found:

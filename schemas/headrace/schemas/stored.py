@@ -129,7 +129,7 @@ def _field(field: Field) -> Field:
         type=stored_type(field.type, inside),
         pii=None if inside is not None and isinstance(inside, Pii) else field.pii,
         default=field.default if field.default is MISSING else stored_value(field.type, field.default),
-        single=False,
+        single="",
         is_null_column=False,
     )
 

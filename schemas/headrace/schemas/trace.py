@@ -131,7 +131,7 @@ class _Walk:
         here = f"{path}.{f.name}" if path else f.name
         return self._whole(lambda data, position: self.reader(f.type, here, pii or f.mask)(data, position), f.single)
 
-    def _array(self, items: Type, single: bool, path: str, pii: Pii | None) -> Read:
+    def _array(self, items: Type, single: str, path: str, pii: Pii | None) -> Read:
         index = count()
 
         def item(data: bytes, position: int) -> tuple[Any, int]:
@@ -139,7 +139,7 @@ class _Walk:
 
         return array_reader(self._whole(item, single))
 
-    def _whole(self, read: Read, single: bool) -> Read:
+    def _whole(self, read: Read, single: str) -> Read:
         return single_reader(read) if single else read
 
     def _optional_parts(self, type_: Optional, path: str, pii: Pii | None) -> Read:

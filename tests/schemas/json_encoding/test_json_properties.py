@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import CompiledModuleError
 from headrace.schemas.json_encoding.compile_json import compile_json, compiled_json_module, json_constants
-from headrace.schemas.json_encoding.make_plan import plan
+from headrace.schemas.json_encoding.make_plan import as_json_has_it, plan
 from headrace.schemas.json_encoding.rules import AVRO_JSON, STRICT, JsonRules
 from headrace.schemas.json_encoding.transcode import compile_fallback
-from headrace.schemas.model import Record
+from headrace.schemas.model import NOTHING, Array, Map, Optional, Record, Type
 from headrace.schemas.shared_constants import compare_constants
 from headrace.schemas.to_json import fields_to_json
 from headrace.schemas.validate import validate
@@ -41,41 +41,59 @@ def has_empty_key(value: Any) -> bool:
     return isinstance(value, list) and any(map(has_empty_key, value))
 
 
+def complete(type_: Type, value: Any) -> Any:
+    """The value with its fields that have no column, which fastavro wants."""
+    match type_:
+        case Record() if type_ == NOTHING:
+            return None
+        case Record():
+            given = value or {}
+            return {each.name: complete(each.type, given.get(each.name)) for each in type_.written}
+        case Optional(item):
+            return None if value is None else complete(item, value)
+        case Array(items):
+            return [complete(items, each) for each in value]
+        case Map(values):
+            return {key: complete(values, each) for key, each in value.items()}
+        case _:
+            return value
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @FIXED_PROFILE
 @given(st.data())
 def test_an_event_in_json_becomes_the_values_of_its_datum(kind: str, data: st.DataObject) -> None:
-    contract = data.draw(contracts())
+    contract = data.draw(contracts(unions=False))
     record = datum_record(contract.record)
-    decode, transcode = compile_decoder(record, record), transcoder(kind, record, STRICT)
+    transcode = transcoder(kind, record, STRICT)
     event = validate(record, data.draw(events(record)))
-    values = decode(encode(contract, event))
+    values = compile_decoder(record, record)(encode(contract, event))
 
     datum = transcode(json_of(fields_to_json(record, values)))
 
-    assert repr(decode(datum)) == repr(values)
+    assert repr(compile_decoder(as_json_has_it(record), record)(datum)) == repr(values)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @FIXED_PROFILE
 @given(st.data())
 def test_avro_json_of_fastavro_is_read(kind: str, data: st.DataObject) -> None:
-    contract = data.draw(contracts())
+    contract = data.draw(contracts(unions=False))
     record = datum_record(contract.record)
     event = validate(record, data.draw(events(record)))
     assume(not has_empty_key(event))  # fastavro cannot write one
     out = io.StringIO()
-    fastavro.json_writer(out, contract.avro, [event])
+    fastavro.json_writer(out, fastavro.parse_schema(json.loads(contract.json)), [complete(record, event)])
 
-    decode = compile_decoder(record, record)
     datum = transcoder(kind, record, AVRO_JSON)(out.getvalue().encode())
 
-    assert repr(decode(datum)) == repr(decode(encode(contract, event)))
+    values = compile_decoder(record, record)(encode(contract, event))
+    assert repr(compile_decoder(as_json_has_it(record), record)(datum)) == repr(values)
 
 
 @NEEDS_JSON_C
 @FIXED_PROFILE
-@given(contracts(), st.integers(0, 2**32))
+@given(contracts(unions=False), st.integers(0, 2**32))
 def test_both_transcoders_accept_and_refuse_the_same(contract: Any, seed: int) -> None:
     random = Random(seed)
     record, rules = datum_record(contract.record), any_rules(random)

@@ -32,7 +32,6 @@ def compile_json(record: Record, rules: JsonRules) -> Transcode:
     UndecodableError if it refuses the text; the error's offset is the byte of the text.
 
     Raises:
-        ContractError: the default of a field is no value of its type.
         CompiledModuleError: the compiled module was built from other sources than the Python code.
     """
     node = plan(record, rules)

@@ -53,7 +53,7 @@ _DIGITS: Final[Mapping[Kind, int]] = {
 
 def plan(record: Record, rules: JsonRules) -> Node:
     """Return how an event of *record* is read from JSON by *rules*; the result is a datum of :func:`as_json_has_it`."""
-    return _Planner(rules).node(as_json_has_it(record), record.name, "")
+    return _Planner(rules).node(record, record.name, "")
 
 
 def as_json_has_it(record: Record) -> Record:
@@ -62,7 +62,7 @@ def as_json_has_it(record: Record) -> Record:
 
 
 def _plain_field(field: Field) -> Field:
-    return replace(field, type=_plain_type(field.type), single=False)
+    return replace(field, type=_plain_type(field.type), single="")
 
 
 def _plain_type(type_: Type) -> Type:
@@ -91,9 +91,9 @@ class _Planner:
         return Node(Code.RECORD, name, children=children, ignore=ignore)
 
     def _field(self, field: Field, where: str) -> Node:
-        node = self.node(field.type, where, field.name)
+        node = self._single(field.single, self.node(field.type, where, field.name))
         if field.default is not MISSING:
-            return replace(node, absent=default_datum(field, where))
+            return replace(node, absent=default_datum(_plain_field(field), where))
         return replace(node, absent=self._absent(node))
 
     def _absent(self, node: Node) -> bytes | None:
@@ -108,6 +108,10 @@ class _Planner:
         """Return the plan of one value."""
         return replace(self._node(type_, where, name), stated=not self._rules.tagged)
 
+    def _single(self, name: str, node: Node) -> Node:
+        """Return the plan of a value that is written as a union of one type: in Avro's JSON with the type's name."""
+        return replace(node, tag=name) if name and self._rules.tagged else node
+
     def _node(self, type_: Type, where: str, name: str) -> Node:
         match type_:
             case Optional(item, null_first, branch):
@@ -115,12 +119,12 @@ class _Planner:
                 return replace(self.node(item, where, name), optional=1 if null_first else 2, tag=tag, null=None)
             case Record():
                 return self._record(type_, where, name)
-            case Array(items=items):
+            case Array(items, single):
                 null = _NO_BYTES if Form.EMPTY in self._rules.null else None
-                return Node(Code.ARRAY, name, null=null, children=(self.node(items, where, ""),))
-            case Map(values=values):
+                return Node(Code.ARRAY, name, null=null, children=(self._single(single, self.node(items, where, "")),))
+            case Map(values, single):
                 null = _NO_BYTES if Form.EMPTY in self._rules.null else None
-                children = (Node(Code.STRING, "key"), self.node(values, where, "value"))
+                children = (Node(Code.STRING, "key"), self._single(single, self.node(values, where, "value")))
                 return Node(Code.MAP, name, null=null, children=children)
             case Enumeration(symbols):
                 return Node(Code.ENUM, name, self._rules.enums, "enums", symbols=symbols)
