@@ -11,6 +11,7 @@ import pytest
 
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
+from headrace.schemas.model import Recursive, bare, walk
 from headrace.schemas.registry import Contract, Registry, parse_contract
 from tests.support.builders import MOMENT, a_record, contract_json
 from tests.support.foreign import READERS, by_fastavro
@@ -126,13 +127,22 @@ def test_a_contract_that_needs_no_other_file_keeps_its_text_and_its_fingerprint(
     assert load(tmp_path, thing_happened__v1=text).latest("thing_happened").json == text
 
 
-def test_types_that_contain_each_other_are_refused(tmp_path: Path) -> None:
+def test_types_of_two_files_may_contain_each_other_if_that_ends(tmp_path: Path) -> None:
     one = a_record("One", ("other", ["null", "Other"]))
     other = a_record("Other", ("one", ["null", "One"]))
 
+    registry = load(tmp_path, thing_happened__v1=contract_json(("one", "One")), One=one, Other=other)
+
+    places = {path: field.type for path, field in walk(registry.latest("thing_happened").record)}
+    assert isinstance(bare(places["one.other.one"]), Recursive)
+
+
+def test_types_of_two_files_that_contain_each_other_without_end_are_refused(tmp_path: Path) -> None:
+    one, other = a_record("One", ("other", "Other")), a_record("Other", ("one", "One"))
+
     message = refusal(tmp_path, thing_happened__v1=contract_json(("one", "One")), One=one, Other=other)
 
-    assert message.startswith("thing_happened.v1.one.other.one: One contains itself; ")
+    assert message.startswith("thing_happened.v1.one: One contains itself without end; ")
 
 
 def test_a_type_that_files_define_in_two_ways_is_refused_with_what_helps(tmp_path: Path) -> None:

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-import fastavro
 from hypothesis import strategies as st
 
+from headrace.schemas.encode_tree import tree_encoder
+from headrace.schemas.model import Array, Field, Kind, Map, Optional, Record, Scalar, Type, Union, is_stored
 from tests.support.hostile import long
 
 
-def encoded_anew(draw: Callable[..., Any], type_: Any, value: Any) -> bytes:
-    """Encode *value* by *type_*, the JSON of an Avro schema, in one of the ways that Avro allows."""
-    if isinstance(type_, list):
-        branch = next(index for index, each in enumerate(type_) if (each == "null") == (value is None))
-        return long(branch) + (b"" if value is None else encoded_anew(draw, type_[branch], value))
-    match type_ if isinstance(type_, Mapping) else {"type": type_}:
-        case {"type": "record", "fields": fields}:
-            return b"".join(encoded_anew(draw, each["type"], value[each["name"]]) for each in fields)
-        case {"type": "array", "items": items}:
-            return _in_blocks(draw, [encoded_anew(draw, items, each) for each in value])
-        case {"type": "map", "values": values}:
-            entries = [_leaf("string", key) + encoded_anew(draw, values, each) for key, each in value.items()]
+def encoded_anew(draw: Callable[..., Any], type_: Type, value: Any) -> bytes:
+    """Encode a checked *value* of *type_* in one of the ways that Avro allows."""
+    match type_:
+        case Optional(item, null_first):
+            is_null = value is None
+            return long(int(is_null != null_first)) + (b"" if is_null else encoded_anew(draw, item, value))
+        case Union():
+            name = next(iter(value)) if value else None
+            index = next(place for place, each in enumerate(type_.written) if (each and each.name) == name)
+            branch = type_.written[index]
+            return long(index) + (encoded_anew(draw, branch.type, value[name]) if branch else b"")
+        case Record():
+            return b"".join(_field(draw, each, value) for each in type_.written)
+        case Array(items, single):
+            head = long(0) if single else b""
+            return _in_blocks(draw, [head + encoded_anew(draw, items, each) for each in value])
+        case Map(values, single):
+            head = long(0) if single else b""
+            key = tree_encoder(Scalar(Kind.STRING))
+            entries = [key(name) + head + encoded_anew(draw, values, each) for name, each in value.items()]
             return _in_blocks(draw, draw(st.permutations(entries)))
         case _:
-            return _leaf(type_, value)
+            return tree_encoder(type_)(value)
+
+
+def _field(draw: Callable[..., Any], field: Field, values: dict[str, Any]) -> bytes:
+    if not is_stored(field.type):
+        return tree_encoder(Record("Nothing", (field,)))({})
+    return (long(0) if field.single else b"") + encoded_anew(draw, field.type, values[field.name])
 
 
 def _in_blocks(draw: Callable[..., Any], items: list[bytes]) -> bytes:
@@ -38,9 +52,3 @@ def _in_blocks(draw: Callable[..., Any], items: list[bytes]) -> bytes:
         head = long(-size) + long(len(data)) if draw(st.booleans()) else long(size)
         blocks += head + data
     return blocks + long(0)
-
-
-def _leaf(type_: Any, value: Any) -> bytes:
-    out = io.BytesIO()
-    fastavro.schemaless_writer(out, fastavro.parse_schema(type_), value)
-    return out.getvalue()

@@ -75,7 +75,7 @@ def _default(type_: Any) -> Any:
                 for field in type_["fields"]
             }
         case "string":
-            return "00000000-0000-0000-0000-00000000000f"
+            return '{"é":[1]}' if "sqlType" in type_ else "00000000-0000-0000-0000-00000000000f"
         case "bytes":
             return "\u0001"
         case _:

@@ -13,6 +13,7 @@ from headrace.schemas.errors import InvalidEventError, UndecodableError, Unknown
 from headrace.schemas.from_json import fields_from_json
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Contract, Registry
+from headrace.schemas.stored import stored
 from headrace.schemas.validate import validate
 
 
@@ -76,7 +77,8 @@ def _of_bytes(contract: Contract, given: Given, data: bytes, number: int, now: d
     except UndecodableError:
         moment = None
     else:
-        moment = contract.event_moment(dict(zip((each.name for each in contract.record.fields), decoded, strict=True)))
+        names = (each.name for each in stored(contract.record).fields)
+        moment = contract.event_moment(dict(zip(names, decoded, strict=True)))
     envelope = Envelope(
         given.id or _default_id(number), contract.ref, moment or given.published_at or now, given.source
     )
