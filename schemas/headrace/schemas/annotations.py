@@ -139,6 +139,14 @@ def parse_flag(annotations: Mapping[str, Any], key: str, where: str) -> bool:
     return _boolean(annotations.get(key, False), f"{where}.{key}")
 
 
+def parse_count(annotations: Mapping[str, Any], key: str, most: int, where: str) -> int:
+    """Read an annotation that is a whole number from 1 to *most*, and 0 when it is absent."""
+    count = _positive(annotations.get(key), f"{where}.{key}") or 0
+    if count > most:
+        raise ContractError(f"{where}.{key}", f"more than {most}", f"write a whole number from 1 to {most}")
+    return count
+
+
 _PARAMETERS = {Mask.PARTIAL: {"keep_first", "keep_last"}, Mask.GENERALISE: {"to", "size"}}
 
 

@@ -218,7 +218,8 @@ MISSING: Final = Missing.MISSING
 class Field:
     """One field of a record. *pii* is ``None`` if the field has no classification.
 
-    *is_null_column* adds a column that tells a null list or map from an empty one.
+    *is_null_column* adds a column that tells a null list or map from an empty one. *column_levels* is the number of
+    levels of a record within itself that are columns and no JSON text.
     """
 
     name: str
@@ -227,6 +228,7 @@ class Field:
     default: Any = MISSING
     pii: Pii | NotPersonal | None = None
     is_null_column: bool = False
+    column_levels: int = 0
 
     @property
     def optional(self) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from headrace.schemas.annotations import parse_flag, parse_pii
+from headrace.schemas.annotations import parse_count, parse_flag, parse_pii
 from headrace.schemas.errors import ContractError
 from headrace.schemas.model import (
     MISSING,
@@ -28,6 +28,7 @@ from headrace.schemas.model import (
 from headrace.schemas.recursion import is_endless
 from headrace.schemas.stored import is_wrapped
 from headrace.schemas.unions import branch_name, member_names, namespace_of, refuse_twice
+from headrace.schemas.unroll import MOST, unrolled
 
 MAX_DEPTH = 32
 MAX_LEVELS = 15  # of nested records: BigQuery's limit; a map is one level
@@ -54,14 +55,14 @@ _TYPE_KEYS = {
 }
 _ANNOTATED_KEYS = {"type", "logicalType", "precision", "scale"}
 _JSON = {"type": "string", "sqlType": "JSON"}  # as BigQuery exports and loads JSON columns
-_FIELD_KEYS = {"name", "type", "doc", "default", "pii", "is_null_column"}
+_FIELD_KEYS = {"name", "type", "doc", "default", "pii", "is_null_column", "column_levels"}
 
 
 def parse_record(avro: Mapping[str, Any], where: str) -> Record:
     """Convert a record's JSON into a tree. ContractError gives the place, the problem and the remedy."""
     if avro.get("type") != "record":
         raise ContractError(where, "not a record", 'an event is a record: write "type": "record"')
-    return _Parser().record(avro, where, 1)
+    return unrolled(_Parser().record(avro, where, 1), where, MAX_COLUMNS, MAX_LEVELS)
 
 
 def parse_type(avro: object, where: str) -> Type:
@@ -146,6 +147,7 @@ class _Parser:
             default=avro.get("default", MISSING),
             pii=parse_pii(avro["pii"], f"{where}.pii") if "pii" in avro else None,
             is_null_column=parse_flag(avro, "is_null_column", where),
+            column_levels=parse_count(avro, "column_levels", MOST, where),
         )
 
     def type(self, avro: object, where: str, depth: int) -> Type:

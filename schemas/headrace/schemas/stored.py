@@ -101,6 +101,7 @@ def _field(field: Field) -> Field:
         type=stored_type(field.type, inside),
         pii=None if inside is not None and isinstance(inside, Pii) else field.pii,
         is_null_column=False,
+        column_levels=0,
     )
 
 
