@@ -31,7 +31,7 @@ from headrace.schemas.recursion import Subtree
 from headrace.schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value, resolve, resolve_record
 from headrace.schemas.resolve_unions import Absent, Choice, Member
 from headrace.schemas.scalars import Read, decimal_reader, float32, scalar_reader
-from headrace.schemas.subtree_readers import Nest, charged, nested_reader, text_cost, text_reader
+from headrace.schemas.subtree_readers import Nest, charged, item_cost, nested_reader, text_reader
 from headrace.schemas.union_readers import choice_reader, member_reader
 from headrace.schemas.varint import Malformed, read_long
 
@@ -105,7 +105,7 @@ def _reader(resolved: Resolved, room: Room | None, nest: Nest | None = None) -> 
             nothing = NO_LIST if isinstance(item, Items) else None
             return optional_reader(_reader(item, room, nest), null_first, nothing)
         case Items(item, of_map, width):
-            more = text_cost(item) if nest else 0
+            more = item_cost(item) if nest else 0
             return (map_reader if of_map else array_reader)(_reader(item, room, nest), room, width + more)
         case Fields():
             return _fields(resolved, room, nest)

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from headrace.schemas.containers import FAILURES, Room, placed
 from headrace.schemas.model import MAX_COLUMN_BYTES
 from headrace.schemas.recursion import Subtree, most_levels
-from headrace.schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value
+from headrace.schemas.resolve import Fields, Items, Nullable, Resolved, Symbols, Value, resolve_record
 from headrace.schemas.resolve_unions import Absent, Choice, Member
 from headrace.schemas.scalars import Read
 from headrace.schemas.to_json import record_to_json
@@ -83,6 +83,17 @@ def charged(read: Read, resolved: Fields, room: Room) -> Read:
         return read(data, position)
 
     return record
+
+
+def item_cost(item: Resolved) -> int:
+    """Return the cost of an item of a list, so that a list is refused before its items are read."""
+    match item:
+        case Nullable(inside) | Member(value=inside):
+            return item_cost(inside)
+        case Subtree(writer, reader):
+            return text_cost(resolve_record(writer.record, reader.record))
+        case _:
+            return text_cost(item)
 
 
 def text_cost(resolved: Resolved) -> int:
