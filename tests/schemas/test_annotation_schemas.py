@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry
 
 from headrace.schemas.annotations import KNOWN
+from headrace.schemas.column_annotations import COLUMN_KEYS
 from headrace.schemas.json_encoding.forms import SETTINGS
 from headrace.schemas.model import Generalise, Mask
 from headrace.schemas.samples import SAMPLES
@@ -69,3 +70,30 @@ def test_an_editor_refuses_a_misspelling_and_a_sidecar_without_a_table() -> None
 
     assert errors(SIDECAR, {**headrace, "event_tme": "at"}) == ["$"]
     assert errors(SIDECAR, {name: value for name, value in headrace.items() if name != "table"}) == ["$"]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "good"),
+    [
+        ({"pii": "none"}, True),
+        ({"pii": "none", "is_null_column": True, "column_levels": 14}, True),
+        ({"column_levels": 1}, True),
+        ({}, False),
+        ({"is_null_column": "yes"}, False),
+        ({"column_levels": 0}, False),
+        ({"column_levels": 15}, False),
+        ({"column_level": 1}, False),
+    ],
+)
+def test_an_editor_knows_the_annotations_of_a_field(annotations: Any, good: bool) -> None:
+    sidecar = contract_json()["headrace"] | {"fields": {"f": annotations}}
+    field = {"name": "f", "type": "string", **annotations}
+
+    assert (errors(SIDECAR, sidecar) == []) is good
+    if annotations and "column_level" not in annotations:
+        assert (errors(CONTRACT, contract_json(("g", "string")) | {"fields": [field]}) == []) is good
+
+
+def test_an_editor_knows_every_annotation_of_a_field() -> None:
+    assert set(SIDECAR["$defs"]["field"]["properties"]) == {"pii", *COLUMN_KEYS}
+    assert {"pii", *COLUMN_KEYS} < set(CONTRACT["$defs"]["field"]["properties"])

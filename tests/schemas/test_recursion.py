@@ -105,6 +105,45 @@ def test_a_newer_version_reads_the_levels_within_too(reader: str) -> None:
 
 
 @EACH_READER
+def test_a_contract_names_the_levels_that_are_columns(reader: str) -> None:
+    levels = {"column_levels": 1}
+    node = a_record("Node", ("name", "string"), ("children", CHILDREN, levels))
+    contract, plain = a_contract(("f", node)), a_contract(("f", a_node()))
+    tree, payload = a_tree(3), a_payload(plain, a_tree(3))
+    (child,) = tree["children"]
+
+    column = compile_reader(reader, contract.record, contract.record)(payload)[0]
+    text = json.dumps(child["children"][0], separators=(",", ":"))
+    assert column == {"name": "x", "children": [{"name": "x", "children": [text]}]}
+    assert compile_reader(reader, plain.record, contract.record)(payload)[0] == column, "of a version without columns"
+    of_columns = compile_reader(reader, contract.record, plain.record)(payload)[0]
+    assert [json.loads(each) for each in of_columns["children"]] == [child]
+    assert fields_to_json(contract.record, contract.decode(payload))["f"] == tree
+
+
+@pytest.mark.parametrize(
+    ("field", "why"),
+    [
+        pytest.param(("f", "string", {"column_levels": 1}), "not a field with a record within itself", id="a text"),
+        pytest.param(("f", a_record("N", ("n", ["null", "N"], {"column_levels": 15}))), "more than 14", id="15 levels"),
+        pytest.param(
+            ("f", a_record("N", *((each, ["null", "N"], {"column_levels": 3}) for each in "abcd"))),
+            "more columns than a table has",
+            id="too many columns",
+        ),
+        pytest.param(
+            ("f", a_record("N", *((each, ["null", "N"], {"column_levels": 14}) for each in "ab"))),
+            "nested deeper",
+            id="two fields of many levels",
+        ),
+    ],
+)
+def test_levels_that_cannot_be_columns_are_refused(field: Any, why: str) -> None:
+    with pytest.raises(ContractError, match=why):
+        a_contract(field)
+
+
+@EACH_READER
 def test_levels_are_bounded(reader: str) -> None:
     contract = a_contract(("f", a_node()))
     decode = compile_reader(reader, contract.record, contract.record)

@@ -109,6 +109,51 @@ def test_one_type_in_two_places_has_a_classification_in_each(tmp_path: Path) -> 
     assert masks == {"bill.street": Mask.REDACT, "ship.street": Mask.TOKENISE}
 
 
+NODE = a_record("Node", ("text", "string"), ("inner", ["null", "Node"]))
+SHAPES = [
+    {"name": "contact", "type": ["null", "string", a_record("Phone", ("number", "string"))]},
+    {"name": "tags", "type": ["null", {"type": "array", "items": "string"}]},
+    {"name": "tree", "type": NODE},
+    AT,
+]
+SHAPED = (
+    TABLE
+    + """
+    [fields]
+    "contact.string_value" = {pii = {kind = "email", mask = "redact"}}
+    "contact.shop_Phone_value.number" = {pii = {kind = "phone", mask = "tokenise"}}
+    "tags" = {pii = "none", is_null_column = true}
+    "tree.text" = {pii = {kind = "free_text", mask = "redact"}}
+    "tree.inner" = {column_levels = 1, pii = {kind = "free_text", mask = "omit"}}
+    "at" = {pii = "none"}
+    """
+)
+
+
+def test_types_of_a_union_and_columns_of_shapes_are_annotated_by_path(tmp_path: Path) -> None:
+    contract = load(tmp_path, SHAPED, schema={**SCHEMA, "fields": SHAPES}).latest("order_placed")
+
+    fields = dict(walk(contract.record))
+    assert {path: field.mask.mask for path, field in fields.items() if field.mask} == {
+        "contact.string_value": Mask.REDACT,
+        "contact.shop_Phone_value.number": Mask.TOKENISE,
+        "tree.text": Mask.REDACT,
+        "tree.inner": Mask.OMIT,
+        "tree.inner.text": Mask.REDACT,
+        "tree.inner.inner": Mask.OMIT,
+    }
+    assert fields["tags"].is_null_column
+
+
+def test_a_text_of_a_record_that_a_sidecar_masks_is_refused(tmp_path: Path) -> None:
+    sidecar = SHAPED.replace('{column_levels = 1, pii = {kind = "free_text", mask = "omit"}}', "{column_levels = 1}")
+
+    with pytest.raises(
+        ContractError, match=r"tree\.inner\.inner: a JSON text of shop\.Node, which has personal fields"
+    ):
+        load(tmp_path, sidecar, schema={**SCHEMA, "fields": SHAPES})
+
+
 WRONG: list[tuple[str, str]] = [
     (TABLE, r"order_placed\.v1\.headrace\.toml: says nothing about personal data; write pii"),
     (FREE + "x = \n", r"headrace\.toml: not TOML \(.*line 6"),
@@ -125,6 +170,13 @@ WRONG: list[tuple[str, str]] = [
     ),
     (CLASSIFIED.replace("customer.email", "x"), "no such field; name a field with its path"),
     (CLASSIFIED.replace('"at" = {pii = "none"}', '"at" = {mask = "redact"}'), "unknown annotation 'mask'"),
+    (CLASSIFIED.replace('"at" = {pii = "none"}', '"at" = {}'), r"fields\.at\.pii: "),
+    (CLASSIFIED.replace('"at" = {', '"at" = {column_levels = 15, '), r"at\.column_levels: more than 14"),
+    (
+        CLASSIFIED.replace('"at" = {', '"at" = {column_levels = 1, '),
+        r"at\.column_levels: not a field with a record with",
+    ),
+    (CLASSIFIED.replace('"at" = {', '"at" = {is_null_column = true, '), r"at\.is_null_column: not an optional array"),
     (CLASSIFIED.replace('"lines.sku" = {pii = "none"}\n', ""), r"lines\.sku: not classified"),
 ]
 

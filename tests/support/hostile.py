@@ -79,6 +79,13 @@ def deep_records(levels: int) -> Any:
     return type_
 
 
+def json_of(text: bytes) -> tuple[Contract, bytes]:
+    """A JSON text, and its contract."""
+    return of({"type": "string", "sqlType": "JSON"}), long(len(text)) + text + AT
+
+
+NODE = a_record("Node", ("next", ["null", "Node"]))
+TREE = a_record("Tree", ("trees", array("Tree")))
 ENUM = {"type": "enum", "name": "Suit", "symbols": ["CLUBS", "HEARTS"]}
 DECIMAL = a_decimal(38, 9)
 AT = long(0)
@@ -143,11 +150,33 @@ PAYLOADS: dict[str, tuple[Contract, bytes]] = {
     "a fixed cut short": (of({"type": "fixed", "name": "F", "size": 1_000_000}), bytes(10)),
     "more than a megabyte": (of("bytes"), long(2_000_000) + bytes(2_000_000) + AT),
     "nothing": (of("long"), b""),
+    "a branch of 2^62": (of(["null", "string", "long"]), long(2**62) + AT),
+    "a list of lists of 2^40": (of(array(array("long"))), long(1) + long(2**40) + b"\2"),
+    "lists of lists of more nulls than columns may have": (
+        of(array(array(["null", a_record("W", *((f"d{i}", ["null", "double"]) for i in range(200)))]))),
+        long(2) + (long(10_000) + bytes(10_001)) * 2 + b"\0" + AT,
+    ),
+    "a list within itself 5,000 deep": (of(NODE), b"\2" * 5_000),
+    "a list within itself a million deep": (of(NODE), b"\2" * 1_000_000),
+    "a tree within itself a million deep": (of(TREE), b"\2" * 1_000_000),
+    "names within itself of more than columns may have": (
+        of(a_record("Wide", *((f"{'n' * 100}{i}", ["null", "long"]) for i in range(100)), ("more", array("Wide")))),
+        bytes(100) + long(1) + bytes(100) + long(9_000) + bytes(909_000) + b"\0\0" + AT,
+    ),
+    "JSON a million deep": json_of(b"[" * 1_000_000),
+    "JSON of a million quotation marks": json_of(b'"\\"' * 300_000),
+    "JSON deep before a million quotation marks": json_of(b"[" * 501 + b'\\"' * 400_000),
+    "JSON of a number of a million digits": json_of(b"9" * 1_000_000),
+    "JSON of an exponent of a million digits": json_of(b"1e" + b"9" * 1_000_000),
+    "JSON of one key 10,000 times": json_of(b"{" + b'"a":1,' * 10_000 + b'"b":1}'),
 }
 
 # Contracts of which a small payload costs the reader much, or that no row can hold.
 CONTRACTS: dict[str, Callable[[], Contract]] = {
     "a record that contains itself without end": lambda: of(a_record("Node", ("next", "Node"))),
+    "a record that contains itself in 2^14 ways": lambda: of(
+        a_record("Node", *((each, ["null", "Node"], {"column_levels": 14}) for each in "ab"))
+    ),
     "an array of nulls": lambda: of(array("null")),
     "a map of nulls": lambda: of({"type": "map", "values": "null"}),
     "an array of empty records": lambda: of(array(a_record("Empty"))),

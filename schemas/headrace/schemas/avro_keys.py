@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from headrace.schemas.column_annotations import COLUMN_KEYS
 from headrace.schemas.errors import ContractError
 
-_OURS: Final = ("headrace", "pii", "is_null_column")
-_OWN_PLACE: Final = {"headrace": "the event's record", "pii": "a field", "is_null_column": "a field"}
-FIELD: Final = ("name", "type", "default", "aliases", "doc", "order", "pii", "is_null_column")
+_OURS: Final = ("headrace", "pii", *COLUMN_KEYS)
+_OWN_PLACE: Final = {"headrace": "the event's record"} | dict.fromkeys(_OURS[1:], "a field")
+FIELD: Final = ("name", "type", "default", "aliases", "doc", "order", "pii", *COLUMN_KEYS)
 EVENT: Final = ("type", "name", "namespace", "aliases", "fields", "doc", "headrace")
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "record": EVENT[:-1],

@@ -30,7 +30,7 @@ from headrace.schemas.stored import is_wrapped
 
 _DIGEST_BYTES: Final = 7
 _NOT_CONTENT: Final = {
-    Field: {"doc", "pii", "renamed", "aliases", "single"},
+    Field: {"doc", "pii", "renamed", "aliases", "single", "column_levels"},
     Record: {"name", "namespace", "datum", "header", "unstored"},
     Optional: {"null_first", "branch"},
     Array: {"single"},

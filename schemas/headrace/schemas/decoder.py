@@ -44,7 +44,7 @@ from headrace.schemas.resolve import (
 )
 from headrace.schemas.resolve_unions import Absent, Choice, Member
 from headrace.schemas.scalars import Read, decimal_reader, float32, scalar_reader
-from headrace.schemas.subtree_readers import Nest, charged, nested_reader, text_cost, text_reader
+from headrace.schemas.subtree_readers import Nest, charged, item_cost, nested_reader, text_reader
 from headrace.schemas.union_readers import choice_reader, member_reader
 from headrace.schemas.varint import Malformed, read_long
 
@@ -153,7 +153,7 @@ class _Compiler:
         return record_reader(steps, defaults, [(keys[place], keys[place + 1]) for place in fields.is_null_places])
 
     def _items(self, items: Items) -> Read:
-        width = items.width + (text_cost(items.item) if self.nest else 0)
+        width = items.width + (item_cost(items.item) if self.nest else 0)
         return (map_reader if items.of_map else array_reader)(self.reader(items.item), self.room, width)
 
     def _choice(self, choice: Choice) -> Read:

@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from typing import Any, Final, assert_never
 
 from headrace.schemas.annotations import parse_pii
-from headrace.schemas.checked_values import boolean, mapping_of, refuse_unknown
+from headrace.schemas.checked_values import mapping_of, refuse_unknown
+from headrace.schemas.column_annotations import COLUMN_KEYS, with_columns
 from headrace.schemas.errors import ContractError
 from headrace.schemas.model import (
     Array,
@@ -28,7 +29,6 @@ from headrace.schemas.model import (
 )
 
 NONE: Final = "none"
-FIELD_KEYS: Final = ("pii", "is_null_column")
 _FIELD: Final = 'write {"pii": "none"}, or {"pii": {"kind": "email", "mask": "tokenise"}}'
 
 
@@ -79,15 +79,12 @@ def _annotated(record: Record, path: list[str], given: Mapping[str, Any], where:
 def _annotated_field(field: Field, path: list[str], given: Mapping[str, Any], where: str) -> Field:
     if len(path) > 1:
         return replace(field, type=_within(field.type, path[1:], given, where))
-    refuse_unknown(given, set(FIELD_KEYS), where)
+    refuse_unknown(given, {"pii", *COLUMN_KEYS}, where)
     states_pii = "pii" in given or not given
     if states_pii and field.pii is not None:
         raise ContractError(where, "classified in the schema too", "remove one of the two")
-    return replace(
-        field,
-        pii=parse_pii(given.get("pii"), f"{where}.pii") if states_pii else field.pii,
-        is_null_column=boolean(given.get("is_null_column", field.is_null_column), f"{where}.is_null_column"),
-    )
+    pii = parse_pii(given.get("pii"), f"{where}.pii") if states_pii else field.pii
+    return with_columns(replace(field, pii=pii), given, where)
 
 
 def _annotated_branch(branch: Branch, path: list[str], given: Mapping[str, Any], where: str) -> Branch:

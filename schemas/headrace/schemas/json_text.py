@@ -31,7 +31,7 @@ class _FaultError(HeadraceError, ValueError, error_code="HR-113", exit_code=Exit
 
 def json_fault(text: str) -> str | None:
     """Return why a JSON column cannot hold *text*, without any of the text; None if it can."""
-    if text.count("[") + text.count("{") > MAX_LEVELS and _levels(text) > MAX_LEVELS:
+    if text.count("[") + text.count("{") > MAX_LEVELS and _is_deep(text):
         return f"JSON nested deeper than {MAX_LEVELS}"
     try:
         value = _CHECKED.decode(text)
@@ -63,10 +63,11 @@ def canonical(text: str) -> str:
     return json.dumps(_READ.decode(text), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def _levels(text: str) -> int:
-    """Return how many objects and arrays are open at most, in a text that may be no JSON."""
+def _is_deep(text: str) -> bool:
+    """Return whether more than MAX_LEVELS objects and arrays are open somewhere, in a text that may be no JSON."""
     signs = _STRING.sub("", text).encode(errors="replace").translate(_STEPS, _NO_SIGNS)
-    return max(map(sub, accumulate(signs), count(1)), default=0)  # a sign counts as 2 or 0, less 1 for each
+    # a sign counts as 2 or 0, less 1 for each
+    return any(map(MAX_LEVELS.__lt__, map(sub, accumulate(signs), count(1))))
 
 
 def _whole(digits: str) -> int:

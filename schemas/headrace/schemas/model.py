@@ -256,7 +256,7 @@ class Field:
     names in older versions. *default* is a value as :func:`headrace.schemas.validate.check` returns it. *pii* is
     ``None`` if the field has no classification. *single* is the name of its type in Avro's JSON encoding if the value
     is written as a union of this type alone. *is_null_column* adds a column that tells a null list or map from an empty
-    one.
+    one. *column_levels* is the number of levels of a record within itself that are columns and no JSON text.
     """
 
     name: str
@@ -268,6 +268,7 @@ class Field:
     single: str = ""
     renamed: str | None = None
     is_null_column: bool = False
+    column_levels: int = 0
 
     @property
     def column(self) -> str:

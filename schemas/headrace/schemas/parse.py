@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from headrace.schemas.annotations import parse_pii
 from headrace.schemas.avro_keys import ANNOTATED, EVENT, FIELD, KEYS, check_keys
 from headrace.schemas.avro_names import PRIMITIVES, FullName, candidates, checked_name, checked_names, declared_name
-from headrace.schemas.checked_values import boolean
+from headrace.schemas.column_annotations import with_columns
 from headrace.schemas.column_names import column_names
 from headrace.schemas.defaults import parse_default
 from headrace.schemas.errors import ContractError
@@ -140,16 +140,16 @@ class _Parser:
             self._note(where, "a logicalType beside the type has no meaning; it belongs into the type")
         type_, single = self.type(avro.get("type"), at._replace(where=where).below())
         stored = is_stored(type_)
-        return Field(
+        field = Field(
             name=name,
             type=type_,
             doc=check_doc(avro, where),
             default=parse_default(type_, avro["default"], where) if "default" in avro and stored else MISSING,
             pii=parse_pii(avro["pii"], f"{where}.pii") if "pii" in avro else None,
-            is_null_column=boolean(avro.get("is_null_column", False), f"{where}.is_null_column"),
             aliases=checked_names(avro.get("aliases"), f"{where}.aliases", "aliases"),
             single=single,
         )
+        return with_columns(field, avro, where)
 
     def type(self, avro: object, at: _At) -> _Found:
         if at.depth > MAX_DEPTH:

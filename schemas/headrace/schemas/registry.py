@@ -30,6 +30,7 @@ from headrace.schemas.parse import parse_record
 from headrace.schemas.resolve import resolve_record
 from headrace.schemas.shared_types import SharedTypes, bundled
 from headrace.schemas.transformations import Transformations, lint_transformations, parse_transformations, written
+from headrace.schemas.unroll import unrolled
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def parse_contract(ref: SchemaRef, text: str, shared: SharedTypes | None = None)
         raise ContractError(where, "not a record", 'an event is a record: write "type": "record"')
     record, notices = parse_record(avro, where)
     options = parse_table_options(avro.get("headrace"), [field.name for field in record.fields], f"{where}.headrace")
-    record = annotate_fields(record, avro["headrace"], f"{where}.headrace")
+    record = unrolled(annotate_fields(record, avro["headrace"], f"{where}.headrace"), where)
     record = replace(record, datum=options.encodings.states_datum)
     transformations = parse_transformations(avro["headrace"], f"{where}.headrace")
     lint(record, options, where, [derived.field for derived in transformations.derived])

@@ -217,6 +217,10 @@ def resolve(writer: Type, reader: Type, path: str, kept: bool = True) -> Resolve
             return resolve(writer, reader.item, path, kept)
         case Recursive(), Recursive():
             return Subtree(writer, reader)
+        case Record(), Recursive():  # a level that is a column in the older version only
+            return Subtree(Recursive(writer.full_name, [writer]), reader)
+        case Recursive(), Record():
+            return resolve_record(writer.record, reader, f"{path}.", kept)
         case Record(), Record():
             return resolve_record(writer, reader, f"{path}.", kept)
         case Array(), Array():

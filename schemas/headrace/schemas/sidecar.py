@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from headrace.schemas.avro_text import read_avro, without_comments
+from headrace.schemas.column_annotations import COLUMN_KEYS
 from headrace.schemas.errors import ContractError
 from headrace.schemas.shared_types import event_of
 
 TOML: Final = ".headrace.toml"
 JSON: Final = ".headrace.json"
 SIDECARS: Final = (TOML, JSON)
-_ANNOTATIONS: Final = ("headrace", "pii", "is_null_column")
+_ANNOTATIONS: Final = ("headrace", "pii", *COLUMN_KEYS)
 
 
 def with_sidecar(schema: str, schema_name: str, sidecar: str, sidecar_name: str) -> str:

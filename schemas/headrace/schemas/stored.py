@@ -131,6 +131,7 @@ def _field(field: Field) -> Field:
         default=field.default if field.default is MISSING else stored_value(field.type, field.default),
         single="",
         is_null_column=False,
+        column_levels=0,
     )
 
 

@@ -13,7 +13,17 @@ from typing import Any, Final, TypeAlias
 from headrace.schemas.containers import FAILURES, Room, placed
 from headrace.schemas.model import MAX_COLUMN_BYTES
 from headrace.schemas.recursion import Subtree, most_levels
-from headrace.schemas.resolve import Default, Fields, Items, Nullable, Only, Resolved, Symbols, Value
+from headrace.schemas.resolve import (
+    Default,
+    Fields,
+    Items,
+    Nullable,
+    Only,
+    Resolved,
+    Symbols,
+    Value,
+    resolve_record,
+)
 from headrace.schemas.resolve_unions import Absent, Choice, Member
 from headrace.schemas.scalars import Read
 from headrace.schemas.to_json import record_to_json
@@ -86,6 +96,17 @@ def charged(read: Read, resolved: Fields, room: Room) -> Read:
     return record
 
 
+def item_cost(item: Resolved) -> int:
+    """Return the cost of an item of a list, so that a list is refused before its items are read."""
+    match item:
+        case Nullable(inside) | Only(inside) | Member(value=inside):
+            return item_cost(inside)
+        case Subtree(writer, reader):
+            return text_cost(resolve_record(writer.record, reader.record))
+        case _:
+            return text_cost(item)
+
+
 def text_cost(resolved: Resolved) -> int:
     """Return the most characters of a value in JSON, without its text and the items of its lists."""
     match resolved:
@@ -108,19 +129,19 @@ def text_cost(resolved: Resolved) -> int:
 
 def _default_cost(default: Default) -> int:
     """Return the most characters of a default in JSON: each of its bytes is in a text, or begins an item."""
-    return text_cost(default.value) + len(default.datum) * (_ESCAPE + _item_cost(default.value))
+    return text_cost(default.value) + len(default.datum) * (_ESCAPE + _lists_cost(default.value))
 
 
-def _item_cost(resolved: Resolved) -> int:
+def _lists_cost(resolved: Resolved) -> int:
     """Return the most characters of one item of each list within a value, together."""
     match resolved:
         case Items(item):
-            return text_cost(item) + _item_cost(item)
+            return text_cost(item) + _lists_cost(item)
         case Nullable(item) | Only(item) | Member(value=item):
-            return _item_cost(item)
+            return _lists_cost(item)
         case Choice(branches):
-            return sum(_item_cost(each) for each in branches if not isinstance(each, Absent))
+            return sum(_lists_cost(each) for each in branches if not isinstance(each, Absent))
         case Fields(steps):
-            return sum(_item_cost(step.value) for step in steps)
+            return sum(_lists_cost(step.value) for step in steps)
         case Value() | Symbols() | Subtree():
             return 0
