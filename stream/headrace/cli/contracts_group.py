@@ -11,12 +11,12 @@ from headrace.cli import completion
 from headrace.cli.command_group import command_group
 from headrace.cli.options import Contracts, Format, Journal, Profile, examples, with_json
 
-contracts_app = command_group("Import contracts from a schema registry, and pin its ids.")
+contracts_app = command_group("Import and annotate contracts, and pin schema ids.")
 
 
 @contracts_app.callback()
 def contracts() -> None:
-    """Import contracts from a schema registry, and pin its ids."""
+    """Import and annotate contracts, and pin schema ids."""
 
 
 @contracts_app.command(
@@ -49,6 +49,30 @@ def import_(
     from headrace.cli.commands.contracts_import import import_contracts
 
     import_contracts(registry_subject, url, folder, subject, version or [], force, profile, format_)
+
+
+@contracts_app.command(
+    epilog=examples(
+        "headrace contracts annotate contracts/order_placed.v1.avsc",
+        "headrace contracts annotate contracts/order_placed.v1.avsc --encoding confluent --envelope attributes",
+    )
+)
+@with_json
+def annotate(
+    file: Annotated[Path, typer.Argument(help="Schema, named <subject>.v<N>.avsc.")],
+    table: Annotated[str | None, typer.Option(help="Table; default: the subject.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of payloads, such as confluent.")] = None,
+    envelope: Annotated[str | None, typer.Option(help="Envelope, such as cloudevents or attributes.")] = None,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Accept every suggestion as it is.")] = False,
+    format_: Format = "table",
+) -> None:
+    """Write a first sidecar beside a schema.
+
+    Guesses the event time, and suggests masks by the names and tags of fields. A person confirms them.
+    """
+    from headrace.cli.commands.contracts_annotate import annotate as annotate_file
+
+    annotate_file(file, table, encoding, envelope, confirm, format_)
 
 
 @contracts_app.command(
