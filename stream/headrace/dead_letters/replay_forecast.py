@@ -12,7 +12,7 @@ from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.dead_letters.letter import Letter
-from headrace.dead_letters.outgoing import attributes_to_send, unsendable_reason
+from headrace.dead_letters.outgoing import unsendable_reason
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.decode_messages import Decoder, decode_all
 from headrace.steps.window import assign_windows
@@ -109,5 +109,7 @@ def _by_message(batch: MicroBatch, refusals: Sequence[Refusal]) -> list[Refusal]
 
 
 def _as_message(letter: Letter) -> Message:
-    first_published = letter.replay.first_published
-    return Message(letter.subject, letter.data, attributes_to_send(letter), letter.message_id, first_published)
+    """Return the message that the job receives: Pub/Sub stamps a replay again as it stamped the refused message."""
+    replay = letter.replay
+    attributes = {**letter.attributes, **replay.to_attributes()}
+    return Message(letter.subject, letter.data, attributes, letter.message_id, replay.first_published)

@@ -90,7 +90,7 @@ class MappedMessages:
             case None:
                 return _checked_id("ce-id", attributes.get("ce-id"))
             case MessageId():
-                return message.message_id
+                return _checked_id("Pub/Sub's message id", message.first_message_id)
             case AttributesId(names):
                 if len(names) == 1:
                     return _checked_id(names[0], attributes.get(names[0]))
