@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from headrace.core.dead_letter import KEPT_AS, MAX_PIECE_BYTES, PREFIX, Reason, new_letter_id
+from headrace.core.message import Message
 from headrace.core.replay_attributes import MOST_REFUSALS, Replay, without_replay
 from headrace.schemas.envelope import EPOCH, from_micros, to_micros
 from headrace.schemas.numbers import read_whole
@@ -57,6 +58,15 @@ class Letter:
         first_id = self.first_message_id or self.message_id
         carried = first_id if len(first_id.encode()) <= _MAX_VALUE_BYTES else ""
         return Replay(self.id, self.attempt, to_micros(self.first_published_at), carried)
+
+    def as_message(self) -> Message:
+        """Return the message that the job receives if this letter is replayed.
+
+        Pub/Sub stamps it as it stamped the refused message.
+        """
+        replay = self.replay
+        attributes = {**self.attributes, **replay.to_attributes()}
+        return Message(self.subject, self.data, attributes, self.message_id, replay.first_published, self.ordering_key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Final
 
 from headrace.core.dead_letter import Reason, Refusal
-from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.dead_letters.letter import Letter
 from headrace.dead_letters.outgoing import unsendable_reason
@@ -81,7 +80,7 @@ class Forecaster:
         decoder = self._decoders.get(subject)
         if decoder is None:
             decoder = self._decoders[subject] = Decoder(self._registry, subject)
-        messages = [_as_message(letter) for letter in letters]
+        messages = [letter.as_message() for letter in letters]
         refusals: list[Refusal] = []
         done = 0
         for part, decoded in decode_all(messages, decoder, 0):
@@ -106,10 +105,3 @@ def _forecast(letter: Letter, refusal: Refusal | None) -> LetterForecast:
 def _by_message(batch: MicroBatch, refusals: Sequence[Refusal]) -> list[Refusal]:
     places = batch.notes.column("message")
     return [Refusal(places[each.index].as_py(), each.reason, each.detail) for each in refusals]
-
-
-def _as_message(letter: Letter) -> Message:
-    """Return the message that the job receives: Pub/Sub stamps a replay again as it stamped the refused message."""
-    replay = letter.replay
-    attributes = {**letter.attributes, **replay.to_attributes()}
-    return Message(letter.subject, letter.data, attributes, letter.message_id, replay.first_published)

@@ -16,12 +16,12 @@ from headrace.schemas.message_rules.event_moment import attribute_moment
 from headrace.schemas.message_rules.event_time import AttributeTime, EventTimeRule, FieldTime, PublishTime
 from headrace.schemas.message_rules.known_schemas import KnownSchemas
 from headrace.schemas.model import Record
-from headrace.schemas.registry import Contract, Registry
+from headrace.schemas.registry import Registry
 from headrace.steps.decode import cloudevents
 from headrace.steps.decode.native_messages import NativeMessages, is_native
 from headrace.steps.decode.opened_messages import GivenTime, Opened, OpenedMessage, RefusedError, Writer
 from headrace.steps.decode.payload_layers import read_header, unpack
-from headrace.steps.decode.schema_versions import AskRegistry, SchemaVersions
+from headrace.steps.decode.schema_versions import AskRegistry, SchemaId, SchemaVersions
 
 Context: TypeAlias = tuple[Mapping[str, str], bytes]
 UNKNOWN_SOURCE: Final = "unknown"
@@ -64,17 +64,34 @@ class MappedMessages:
                 refusals.append(Refusal(index, error.reason, error.detail))
         return opened
 
+    def context(self, message: Message) -> Context:
+        """Return the attributes and the payload that the envelope gives.
+
+        Raises:
+            MalformedEnvelopeError: an attribute of the envelope is missing or invalid.
+            UndecodableError: the envelope is in the payload, and cannot be read.
+        """
+        return self._context(message)
+
+    def version(self, schema_id: SchemaId | None, attributes: Mapping[str, str]) -> int:
+        """Return the version of a message; raises RefusedError or MalformedEnvelopeError if it does not tell one."""
+        return self._versions.of(schema_id, attributes)
+
+    def time(self, message: Message, attributes: Mapping[str, str]) -> GivenTime:
+        """Return the time that a message itself says, without its fields; raises MalformedEnvelopeError."""
+        return _given_time(self._event_time, attributes, message.first_published_at)
+
     def _opened(self, message: Message) -> OpenedMessage:
-        attributes, data = self._context(message)
+        attributes, data = self.context(message)
         if not data:
             raise UndecodableError("an empty payload")
         framed = read_header(unpack(data, self._encoding, attributes), self._encoding)
-        version = self._versions.of(framed.schema_id, attributes)
+        version = self.version(framed.schema_id, attributes)
         return OpenedMessage(
             writer=self._writer(version, framed.start),
-            event_id=self._event_id(message, attributes),
-            time=_given_time(self._event_time, attributes, message.first_published_at),
-            source=self._source(attributes),
+            event_id=self.event_id(message, attributes),
+            time=self.time(message, attributes),
+            source=self.source(attributes),
             payload=framed.data,
         )
 
@@ -82,10 +99,12 @@ class MappedMessages:
         writer = self._writers.get((version, header))
         if writer is None:
             contract = self._registry[SchemaRef(self._subject, version)]
-            writer = self._writers[version, header] = Writer(contract, _behind(contract, header))
+            record = behind(contract.record, header, self._encoding)
+            writer = self._writers[version, header] = Writer(contract, record)
         return writer
 
-    def _event_id(self, message: Message, attributes: Mapping[str, str]) -> str:
+    def event_id(self, message: Message, attributes: Mapping[str, str]) -> str:
+        """Return the id of an event by the contract's rule; raises MalformedEnvelopeError."""
         match self._rules.id:
             case None:
                 return _checked_id("ce-id", attributes.get("ce-id"))
@@ -99,14 +118,19 @@ class MappedMessages:
             case _:
                 assert_never(self._rules.id)
 
-    def _source(self, attributes: Mapping[str, str]) -> str:
+    def source(self, attributes: Mapping[str, str]) -> str:
+        """Return the source of an event by the contract's rule."""
         if self._rules.source_attribute is not None:
             return attributes.get(self._rules.source_attribute) or UNKNOWN_SOURCE
         return self._rules.source or attributes.get("ce-source") or UNKNOWN_SOURCE
 
 
-def _behind(contract: Contract, header: int) -> Record:
-    return replace(contract.record, datum=True, header=header)
+def behind(record: Record, header: int, encoding: Encoding) -> Record:
+    """Return *record* as its datum is in payloads of *encoding*: after *header* bytes.
+
+    Where the contract says nothing of the encoding, a payload that is a datum behind a header too is refused.
+    """
+    return replace(record, datum=record.datum or encoding.is_stated, header=header)
 
 
 def _escaped(part: str) -> str:
