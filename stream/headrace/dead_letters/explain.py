@@ -26,7 +26,7 @@ from headrace.schemas.model import Record
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.salvage import salvage
 from headrace.schemas.trace import Leaf, Trace, pii_at, trace
-from headrace.steps.decode.mapped_messages import behind
+from headrace.steps.decode.opened_messages import behind
 
 
 def explain(

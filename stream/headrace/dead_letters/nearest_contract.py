@@ -11,7 +11,7 @@ from headrace.schemas.errors import UndecodableError
 from headrace.schemas.message_rules.encoding import Encoding
 from headrace.schemas.model import Record
 from headrace.schemas.registry import Contract, Registry
-from headrace.steps.decode.mapped_messages import behind
+from headrace.steps.decode.opened_messages import behind
 
 
 class Match(NamedTuple):

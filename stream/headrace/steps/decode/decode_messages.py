@@ -19,6 +19,8 @@ from headrace.schemas.errors import ContractError, UndecodableError
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.envelopes import packed, packed_numbers
 from headrace.steps.decode.event_times import compile_event_times
+from headrace.steps.decode.header_probe import HeaderProbe
+from headrace.steps.decode.native_messages import is_native
 from headrace.steps.decode.opened_messages import Opened, OpenedMessage, Opener, RefusedError
 from headrace.steps.decode.openers import opener_of
 from headrace.steps.decode.record_batch import columns_for, to_batch
@@ -42,6 +44,7 @@ class Decoder:
         self._payload = arrow_schema(self.contract.record)
         self._schema = pa.schema([*self._payload, *META_SCHEMA])
         self._columns = columns_for(self.contract.record)
+        self._probe = HeaderProbe(lambda: columns_for(self.contract.record))
 
     def read(self, messages: Sequence[Message], now: int) -> DecodedMessages:
         """Decode *messages* into one micro-batch; see :func:`decode`."""
@@ -81,14 +84,20 @@ class Decoder:
                 end = opened.indexes[taken]
                 opened = opened.first(taken)
             for place, error in errors:
-                refusals.append(self._undecodable(opened.indexes[place], messages, error))
+                refusals.append(self._undecodable(opened, place, messages, error))
                 refused.add(place)
         finally:
             finished = self._columns.finish()
         return opened.without(refused), to_batch(finished, self._payload), end
 
-    def _undecodable(self, index: int, messages: Sequence[Message], error: UndecodableError) -> Refusal:
-        return self._first_fault(index, messages) or Refusal(index, Reason.UNDECODABLE_PAYLOAD, str(error))
+    def _undecodable(self, opened: Opened, place: int, messages: Sequence[Message], error: UndecodableError) -> Refusal:
+        index = opened.indexes[place]
+        fault = self._first_fault(index, messages)
+        if fault is not None:
+            return fault
+        native = is_native(messages[index])
+        hint = self._probe.hint(opened.writers[place].record, opened.payloads[place], error, native)
+        return Refusal(index, Reason.UNDECODABLE_PAYLOAD, f"{error}{hint}")
 
     def _first_fault(self, index: int, messages: Sequence[Message]) -> Refusal | None:
         """Return the fault of a message's envelope, which has precedence over those of its payload."""

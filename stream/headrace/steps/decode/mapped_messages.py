@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
 from headrace.core.dead_letter import Reason, Refusal
@@ -15,11 +14,10 @@ from headrace.schemas.message_rules.envelope import AttributesId, EnvelopeKind, 
 from headrace.schemas.message_rules.event_moment import attribute_moment
 from headrace.schemas.message_rules.event_time import AttributeTime, EventTimeRule, FieldTime, PublishTime
 from headrace.schemas.message_rules.known_schemas import KnownSchemas
-from headrace.schemas.model import Record
 from headrace.schemas.registry import Registry
 from headrace.steps.decode import cloudevents
 from headrace.steps.decode.native_messages import NativeMessages, is_native
-from headrace.steps.decode.opened_messages import GivenTime, Opened, OpenedMessage, RefusedError, Writer
+from headrace.steps.decode.opened_messages import GivenTime, Opened, OpenedMessage, RefusedError, Writer, behind
 from headrace.steps.decode.payload_layers import read_header, unpack
 from headrace.steps.decode.schema_versions import AskRegistry, SchemaId, SchemaVersions
 
@@ -123,14 +121,6 @@ class MappedMessages:
         if self._rules.source_attribute is not None:
             return attributes.get(self._rules.source_attribute) or UNKNOWN_SOURCE
         return self._rules.source or attributes.get("ce-source") or UNKNOWN_SOURCE
-
-
-def behind(record: Record, header: int, encoding: Encoding) -> Record:
-    """Return *record* as its datum is in payloads of *encoding*: after *header* bytes.
-
-    Where the contract says nothing of the encoding, a payload that is a datum behind a header too is refused.
-    """
-    return replace(record, datum=record.datum or encoding.is_stated, header=header)
 
 
 def _escaped(part: str) -> str:
