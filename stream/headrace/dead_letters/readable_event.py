@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from headrace.bigquery.row_json import rows_to_json
+from headrace.bigquery.row_json import events_to_json
 from headrace.dead_letters.letter import Letter
 from headrace.dead_letters.letter_form import LetterForm, form_of
 from headrace.dead_letters.merge_patch import UNREADABLE, EditError, put
@@ -73,8 +73,7 @@ def _decoded(letter: Letter, registry: Registry, wanted: Contract | None) -> Rea
     decoded = decode([letter.as_message()], decoder, 0)
     if decoded.batch is None:
         raise _unreadable(decoded.refusals[0].detail)
-    record = decoder.contract.record
-    (event,) = rows_to_json(record, decoded.batch.rows.select([field.name for field in record.fields]))
+    (event,) = events_to_json(decoder.contract.record, decoded.batch.rows)
     return Readable(decoder.contract, event)
 
 
