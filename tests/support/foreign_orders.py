@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from headrace.schemas.encode import encode
@@ -50,3 +51,11 @@ def a_datum(version: int = 1, **changes: Any) -> bytes:
 def framed(datum: bytes, schema_id: int = IDS[1]) -> bytes:
     """A datum behind Confluent's header."""
     return b"\0" + schema_id.to_bytes(4) + datum
+
+
+def write_contracts(folder: Path, registry: Registry) -> Path:
+    """Write the contracts of *registry* into *folder*, and return it."""
+    folder.mkdir(exist_ok=True)
+    for contract in registry:
+        (folder / f"{contract.ref.short}.avsc").write_text(contract.json)
+    return folder
