@@ -120,6 +120,23 @@ def test_an_attribute_and_the_event_are_changed_in_one_edit() -> None:
     assert (row_of(edited, registry)["_event_id"], edited.attributes["kafka.offset"]) == ("orders:3:18", "18")
 
 
+def test_an_attribute_that_the_contract_does_not_read_is_not_set_in_vain() -> None:
+    registry = orders(
+        {1: {"schema_ids": [7]}}, encoding="confluent", envelope={**KAFKA, "source": {"attribute": "kafka.topic"}}
+    )
+    letter = a_foreign_letter(framed(a_datum()))
+    for name in ("ce-id", "ce-source"):
+        with pytest.raises(EditError, match=rf"^{name}: the contract does not take it from this attribute; .*--as"):
+            edit_event(letter, LetterChange(set_attributes={name: "mine"}), registry)
+    change = LetterChange(set_attributes={"ce-id": "mine"}, read_as=SchemaRef(SUBJECT, 1))
+    assert row_of(edit_event(letter, change, registry).letter, registry)["_event_id"] == "mine"
+    events = orders(encoding="datum", envelope={"kind": "cloudevents", "version": 1})
+    context = {"ce-specversion": "1.0", "ce-id": "e-1", "ce-type": "order", "ce-source": "/shop"}
+    edited = edit_event(a_foreign_letter(a_datum(), context), LetterChange(set_attributes={"ce-id": "mine"}), events)
+    assert row_of(edited.letter, events)["_event_id"] == "mine"
+    assert "ce-dataschema" not in edited.letter.attributes
+
+
 def test_an_unchanged_letter_is_sent_as_it_came() -> None:
     letter = a_foreign_letter(framed(a_datum()), {**OFFSET, **KEY})
     assert to_message(letter).data == letter.data

@@ -80,6 +80,7 @@ def edit_event(letter: Letter, change: LetterChange, registry: Registry) -> Edit
     given = replace(letter, attributes=_changed(letter.attributes, change))
     form = form_of(registry, given.as_message())
     if not change.is_of_event:
+        _check_effect(form, change)
         edited = EditedEvent(given, candidates(registry, given, form)[0], {}, {})
     else:
         edited = _edited(given, form, change, registry)
@@ -100,6 +101,17 @@ def _edited(letter: Letter, form: LetterForm, change: LetterChange, registry: Re
     data = encode(contract, fields) if is_new or not form.is_datum else form.payload[form.start :]
     attributes = {**_attributes(letter.attributes, form, contract, fields), **change.set_attributes}
     return EditedEvent(replace(letter, data=data, attributes=attributes), contract, before, after, sure)
+
+
+def _check_effect(form: LetterForm, change: LetterChange) -> None:
+    """Refuse to set what the contract of another client's message takes from elsewhere: it would have no effect."""
+    read = {"ce-id": form.event_id, "ce-source": form.source} if form.newest is not None else {}
+    for name, value in read.items():
+        if change.set_attributes.get(name, value) != value:
+            raise EditError(
+                f"{name}: the contract does not take it from this attribute; set what it takes it from, or add "
+                "--as SUBJECT:VERSION, which writes the event in Headrace's own envelope"
+            )
 
 
 def _changed(given: Mapping[str, str], change: LetterChange) -> dict[str, str]:

@@ -16,7 +16,7 @@ from headrace.dead_letters.explanation import DecodeCheck, Explanation, Nearest,
 from headrace.dead_letters.hexdump import hexdump
 from headrace.dead_letters.letter import Letter
 from headrace.dead_letters.letter_details import LetterDetails, details_of
-from headrace.dead_letters.remedies import fix_values, page, remedy
+from headrace.dead_letters.remedies import fix_values, page, remedy, state_it
 from headrace.dead_letters.service import LetterService
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, print_json, say
@@ -87,6 +87,8 @@ def _next(shown: LetterDetails) -> str:
     if letter.reason in _DECODED and check.accepted:
         return f"The job can read it now: `headrace replay {letter.id[:10]}`."
     nearest = shown.explanation.nearest
+    if shown.explanation.setting.startswith("write ") and not check.accepted:
+        return state_it(shown.explanation.setting)
     if shown.explanation.wrong and not (nearest and nearest.stop is None):
         return fix_values(shown.explanation.wrong, letter.id)
     fits = nearest.contract if nearest is not None and nearest.stop is None else "SUBJECT:VERSION"
