@@ -14,7 +14,7 @@ from headrace.schemas.registry import Registry
 
 
 class EncodingHint(NamedTuple):
-    """What a payload looks like, and what to state; None and empty if the encoding is right, or nothing is known."""
+    """The format that a payload may have, and the setting for it. Both are empty if the stated encoding is right."""
 
     looks_like: str | None
     setting: str

@@ -78,8 +78,8 @@ class Explanation:
     """Why a message was refused.
 
     *declared* says how the newest contract has the message read; it is empty for a message in Headrace's own envelope.
-    *claimed* is the contract that the message names, or None, and *unclaimed* may say why there is none; *known* is
-    True if the registry has it. *looks_like* names another format that the payload may have, and *setting* is what a
+    *claimed* is the contract that the message names; without one, *unclaimed* may say why. *known* tells whether the
+    registry has it. *looks_like* names another format that the payload may have, and *setting* is what a
     contract states so that the job can read it. Offsets count in the payload; if it is compressed or within something
     else, they count in the *unpacked* number of bytes that are left without that.
 

@@ -33,7 +33,7 @@ class LetterForm:
     *envelope* is the first attribute that breaks a rule. *enclosed* is what the envelope is around, and *payload* what
     is left of that without base64 and compression. The datum begins at byte *start* of it, behind a header that names
     *schema_id*. *unread* is why there is no datum to look at. *claimed* is the version that the message says; without
-    one, *unclaimed* may say why. *event_id*, *time* and *source* are None where no rule says them.
+    one, *unclaimed* may say why. *event_id*, *time* and *source* are what the rules give.
     """
 
     newest: Contract | None

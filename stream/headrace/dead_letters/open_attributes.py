@@ -24,7 +24,10 @@ _PLAIN: Final = frozenset(
 
 
 def open_attributes(newest: Contract | None, names: Iterable[str]) -> frozenset[str]:
-    """Return those of *names* whose values may be shown; *newest* is None for a message in Headrace's own envelope."""
+    """Return those of *names* whose values may be shown.
+
+    *newest* is the contract that declares how the message is read; without it, the envelope is Headrace's own.
+    """
     if newest is None:
         return frozenset(name for name in names if name.startswith(_NATIVE))
     known = _PLAIN | {*_named(newest)}

@@ -32,7 +32,7 @@ class OtherEncoding(NamedTuple):
 
 
 def other_encoding(data: bytes, stated: Encoding, reads: Reads) -> OtherEncoding | None:
-    """Return the first encoding but *stated* in which *reads* accepts *data*; None if there is none."""
+    """Return the first encoding but *stated* in which *reads* accepts *data*, or None."""
     for encoding in _candidates(data):
         if _same(encoding, stated):
             continue
