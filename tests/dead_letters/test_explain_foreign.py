@@ -5,15 +5,23 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from headrace.core.dead_letter import Reason
+from headrace.dead_letters.edit_event import LetterChange, edit_event
 from headrace.dead_letters.explain import explain
 from headrace.dead_letters.explanation import Explanation
+from headrace.dead_letters.letter import Letter
+from headrace.dead_letters.merge_patch import EditError
 from headrace.dead_letters.open_attributes import open_attributes
+from headrace.dead_letters.replay_forecast import Forecaster
 from headrace.schemas.registry import Registry
 from tests.support.foreign_messages import foreign_registry, samples
 from tests.support.foreign_orders import (
@@ -23,10 +31,13 @@ from tests.support.foreign_orders import (
     SECRET,
     SUBJECT,
     a_datum,
+    an_order_contract,
     confluent_orders,
     framed,
     orders,
 )
+from tests.support.letters import a_letter
+from tests.support.strategies import FIXED_PROFILE
 
 ATTRIBUTES = {"kind": "attributes", "id": "message_id"}
 READINGS = "sensor_reading"
@@ -259,3 +270,69 @@ def test_only_attributes_that_go_into_columns_or_say_how_to_read_are_shown() -> 
     assert open_attributes(newest, names) == {"ce-source", "Content-Type", "kafka.offset"}
     events = orders(envelope={"kind": "cloudevents", "version": 1}).latest(SUBJECT)
     assert open_attributes(events, names) == {"ce-id", "ce_id", "ce-source", "Content-Type"}
+
+
+DECLARED = {
+    "confluent": confluent_orders(),
+    "gzip": orders(
+        {1: {"schema_ids": [7]}}, envelope=ATTRIBUTES, encoding={"kind": "confluent", "compression": "gzip"}
+    ),
+    "attribute": orders(
+        envelope={**ATTRIBUTES, "version": {"attribute": "v"}},
+        encoding={"kind": "datum", "compression": "content-encoding", "base64": True},
+    ),
+    "single-object": orders(envelope=ATTRIBUTES, encoding="single-object"),
+    "glue": orders({1: {"schema_ids": [str(UUID(int=7))]}}, envelope=ATTRIBUTES, encoding="glue"),
+    "cloudevents": orders(encoding="datum", envelope={"kind": "cloudevents", "version": 1, "percent_encoded": True}),
+    "structured": orders(
+        encoding="datum",
+        envelope={"kind": "cloudevents-structured", "version": 1},
+        event_time={"attribute": "ce-time", "fallback": "publish_time"},
+    ),
+}
+BEGINNINGS = [
+    b"",
+    a_datum(),
+    framed(a_datum()),
+    gzip.compress(framed(a_datum())),
+    base64.b64encode(gzip.compress(a_datum())),
+    b"\x03\0" + UUID(int=7).bytes + a_datum(),
+    b"\x03\x05" + UUID(int=7).bytes + zlib.compress(a_datum()),
+    b"\xc3\x01" + bytes(8) + a_datum(),
+    json.dumps(CLOUDEVENT).encode(),
+    json.dumps(CLOUDEVENT | {"data": None}).encode(),
+]
+NAMES = st.sampled_from(["ce-id", "ce_id", "ce-source", "ce-type", "ce-specversion", "ce-time", "v", "content-type"])
+VALUES = st.one_of(st.sampled_from(["1", "1.0", "application/cloudevents+json", "%ff", "gzip"]), st.text(max_size=4))
+
+
+@st.composite
+def payloads(draw: st.DrawFn) -> bytes:
+    data = bytearray(draw(st.sampled_from(BEGINNINGS)))
+    for _ in range(draw(st.integers(0, 3))):
+        place = draw(st.integers(0, len(data)))
+        data[place : place + draw(st.integers(0, 2))] = draw(st.binary(max_size=3))
+    return bytes(data[: draw(st.integers(0, len(data)))] if draw(st.booleans()) else data)
+
+
+@FIXED_PROFILE
+@given(st.sampled_from(sorted(DECLARED)), payloads(), st.dictionaries(NAMES, VALUES, max_size=5))
+def test_whatever_comes_is_explained_and_nothing_personal_is_shown(
+    declared: str, data: bytes, attributes: dict[str, str]
+) -> None:
+    registry = DECLARED[declared]
+    found = explained(data, OFFSET | attributes, registry)
+    assert found.stop is None or found.fields == () or found.stop.offset is None or found.stop.offset >= 0
+    letter = a_letter("m", an_order_contract(), data=data, attributes=OFFSET | attributes)
+    accepted = Forecaster(registry).forecast([letter])[0].reason in ("", Reason.TOO_LATE, Reason.IN_THE_FUTURE)
+    assert accepted is found.would_decode.accepted
+    assert SECRET not in refusal_of_edit(letter, registry)
+
+
+def refusal_of_edit(letter: Letter, registry: Registry) -> str:
+    """Why a patch is refused; empty if the letter is native after it."""
+    try:
+        edited = edit_event(letter, LetterChange(patch={"code": "B-2"}), registry).letter
+    except EditError as error:
+        return str(error)
+    return "" if edited.attributes["ce-dataschema"].startswith("headrace:order_placed:") else SECRET
