@@ -236,7 +236,7 @@ def test_a_refused_payload_that_is_a_datum_behind_a_header_says_so(
     kind: str, header: Header, native: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decode_messages, "columns_for", partial(columns_of, kind))
-    rules = {} if native else {"envelope": {"kind": "attributes", "id": "message_id"}}
+    rules: dict[str, Any] = {} if native else {"envelope": {"kind": "attributes", "id": "message_id"}}
     contract = a_contract(("name", "string"), encoding="datum", **rules)
     datum = encode(contract, {"name": "Ada", "at": MOMENT})
     head = header.magic + bytes(header.length - len(header.magic))
@@ -269,7 +269,7 @@ def test_a_payload_that_reads_in_both_ways_keeps_its_own_remedy() -> None:
 
 
 def test_a_contract_of_another_envelope_that_states_no_encoding_refuses_what_reads_in_both_ways() -> None:
-    rules = {"envelope": {"kind": "attributes", "id": "message_id"}}
+    rules: dict[str, Any] = {"envelope": {"kind": "attributes", "id": "message_id"}}
     given_ = {None: Reason.UNDECODABLE_PAYLOAD, "datum": None}
     for encoding, reason in given_.items():
         contract = texts(encoding=encoding, **rules)
