@@ -14,7 +14,8 @@ from google.api_core.exceptions import InvalidArgument, NotFound, ServiceUnavail
 
 from headrace.cli.commands.replay_request import ReplayRequest
 from headrace.console.progress_line import ProgressLine
-from headrace.core.dead_letter import Reason
+from headrace.core.dead_letter import DeadLetter, Reason, Sender
+from headrace.core.message import Message
 from headrace.core.resource_names import Names
 from headrace.dead_letters.archived_letter import ArchivedLetter
 from headrace.dead_letters.facts import Fact, State, TrailEntry
@@ -95,14 +96,31 @@ def test_what_is_sent_are_the_letters_bytes_and_attributes_and_which_it_is() -> 
         "headrace-replay-id": letter.id,
         "headrace-replay-count": "3",
         "headrace-replay-first-published": "2026-03-14T15:09:26.535000Z",
+        "headrace-replay-first-message-id": "m1",
     }
+
+
+@pytest.mark.parametrize("first", ["", "m0"])
+def test_a_replay_carries_the_id_of_the_message_that_was_published_first(first: str) -> None:
+    sent = to_message(a_good_letter(first_message_id=first))
+    received = Message("booking_created", sent.data, dict(sent.attributes), "m2", 0)
+    assert received.first_message_id == (first or "m1")
+
+    refused = DeadLetter(received, Reason.TOO_LATE, "window", "").attributes(MOMENT, Sender("p", "headrace"))
+    assert (refused["headrace-dl-message-id"], refused["headrace-dl-first-message-id"]) == ("m2", first or "m1")
+
+
+def test_a_name_of_a_line_that_is_too_long_for_an_attribute_is_not_carried() -> None:
+    letter = a_good_letter(message_id="x" * 1025)
+    assert unsendable_reason(letter) == ""
+    assert "headrace-replay-first-message-id" not in attributes_to_send(letter)
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"attributes": {f"n{number}": "x" for number in range(97)}}, ""),
-        ({"attributes": {f"n{number}": "x" for number in range(98)}}, "too many attributes"),
+        ({"attributes": {f"n{number}": "x" for number in range(96)}}, ""),
+        ({"attributes": {f"n{number}": "x" for number in range(97)}}, "too many attributes"),
         ({"attributes": {"n" * 257: "x"}}, "name"),
         ({"attributes": {"n": "ü" * 513}}, "1024 bytes"),
         ({"ordering_key": "k" * 1025}, "ordering key"),

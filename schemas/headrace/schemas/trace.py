@@ -47,7 +47,10 @@ class Trace:
 
 
 def trace(record: Record, data: bytes) -> Trace:
-    """Read *data* as a datum of *record* with the strict decoder, and return the position of every value."""
+    """Read *data* as a datum of *record* with the strict decoder, and return the position of every value.
+
+    Positions count from the first byte of *data*, whether the datum begins there or behind a header.
+    """
     stop = None
     try:
         compile_decoder(record, record)(data)
@@ -57,7 +60,7 @@ def trace(record: Record, data: bytes) -> Trace:
         return Trace((), 0, stop)
     walk = _Walk(len(data) if stop is None or stop.offset is None else stop.offset)
     try:
-        walk.reader(record, "", None)(data, 0)
+        walk.reader(record, "", None)(data, record.header)
     except (_BeyondError, *FAILURES):
         pass  # the decoder has already reported the place and the problem
     return Trace((*walk.first, *walk.last), walk.seen - len(walk.first) - len(walk.last), stop)

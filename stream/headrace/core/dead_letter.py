@@ -96,6 +96,7 @@ class DeadLetter:
         message = self.message
         source = Names(sender.project).subscription(message.subject)
         replay = Replay.from_attributes(message.attributes)
+        first_id = message.first_message_id
         return {
             f"{PREFIX}id": self.letter_id(source),
             f"{PREFIX}attempt": str(1 if replay is None else replay.count + 1),
@@ -110,6 +111,7 @@ class DeadLetter:
             f"{PREFIX}message-id": message.message_id,
             f"{PREFIX}publish-time": to_rfc3339(from_micros(message.published_at)),
             f"{PREFIX}first-publish-time": to_rfc3339(from_micros(message.first_published_at)),
+            **({} if first_id == message.message_id else {f"{PREFIX}first-message-id": first_id}),
             # The key is an attribute because a request has letters of several keys, and Pub/Sub allows only one.
             **({f"{PREFIX}ordering-key": message.ordering_key} if message.ordering_key else {}),
         }

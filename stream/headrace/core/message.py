@@ -28,3 +28,9 @@ class Message:
         """The time at which the event first reached Pub/Sub: before *published_at* if the message is a replay."""
         replay = Replay.from_attributes(self.attributes)
         return self.published_at if replay is None else replay.first_published
+
+    @property
+    def first_message_id(self) -> str:
+        """Pub/Sub's id of the message that was published first: another one than *message_id* if this is a replay."""
+        replay = Replay.from_attributes(self.attributes)
+        return self.message_id if replay is None else replay.first_message_id or self.message_id

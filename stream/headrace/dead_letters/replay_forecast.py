@@ -9,10 +9,9 @@ from enum import StrEnum
 from typing import Final
 
 from headrace.core.dead_letter import Reason, Refusal
-from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.dead_letters.letter import Letter
-from headrace.dead_letters.outgoing import attributes_to_send, unsendable_reason
+from headrace.dead_letters.outgoing import unsendable_reason
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.decode_messages import Decoder, decode_all
 from headrace.steps.window import assign_windows
@@ -81,7 +80,7 @@ class Forecaster:
         decoder = self._decoders.get(subject)
         if decoder is None:
             decoder = self._decoders[subject] = Decoder(self._registry, subject)
-        messages = [_as_message(letter) for letter in letters]
+        messages = [letter.as_message() for letter in letters]
         refusals: list[Refusal] = []
         done = 0
         for part, decoded in decode_all(messages, decoder, 0):
@@ -106,8 +105,3 @@ def _forecast(letter: Letter, refusal: Refusal | None) -> LetterForecast:
 def _by_message(batch: MicroBatch, refusals: Sequence[Refusal]) -> list[Refusal]:
     places = batch.notes.column("message")
     return [Refusal(places[each.index].as_py(), each.reason, each.detail) for each in refusals]
-
-
-def _as_message(letter: Letter) -> Message:
-    first_published = letter.replay.first_published
-    return Message(letter.subject, letter.data, attributes_to_send(letter), letter.message_id, first_published)

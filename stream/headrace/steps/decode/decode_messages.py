@@ -23,7 +23,9 @@ from headrace.schemas.registry import Registry
 from headrace.steps.decode.derived_ids import IdentityColumns
 from headrace.steps.decode.envelopes import packed
 from headrace.steps.decode.event_times import compile_event_times
+from headrace.steps.decode.header_probe import HeaderProbe
 from headrace.steps.decode.metadata import metadata_arrays
+from headrace.steps.decode.native_messages import is_native
 from headrace.steps.decode.opened_messages import Opened, OpenedMessage, Opener, RefusedError, Writer
 from headrace.steps.decode.openers import opener_of
 from headrace.steps.decode.other_versions import OtherVersions
@@ -65,6 +67,7 @@ class Decoder:
         self._columns = columns_for(self.contract.record)
         self._notes = notes_by(rule_of(self.contract.record))
         self._identity = IdentityColumns(self.contract)
+        self._probe = HeaderProbe(lambda: columns_for(self.contract.record))
 
     def read(self, messages: Sequence[Message], now: int) -> DecodedMessages:
         """Decode *messages* into one micro-batch; see :func:`decode`."""
@@ -111,7 +114,7 @@ class Decoder:
                 if isinstance(found, Writer):
                     again[place] = found
                 else:
-                    refusals.append(self._undecodable(opened.indexes[place], messages, found))
+                    refusals.append(self._undecodable(opened, place, messages, found))
             self._columns.read([each.record for each in again.values()], [opened.payloads[place] for place in again])
             contents = np.frombuffer(self._columns.content_hashes(), np.int64)
         finally:
@@ -119,8 +122,14 @@ class Decoder:
         kept = opened.without({place for place, _ in errors}).and_again(again, again.values(), opened)
         return Decoded(kept, to_batch(finished, self._payload), pa.array(contents)), end
 
-    def _undecodable(self, index: int, messages: Sequence[Message], error: UndecodableError) -> Refusal:
-        return self._first_fault(index, messages) or Refusal(index, Reason.UNDECODABLE_PAYLOAD, str(error))
+    def _undecodable(self, opened: Opened, place: int, messages: Sequence[Message], error: UndecodableError) -> Refusal:
+        index = opened.indexes[place]
+        fault = self._first_fault(index, messages)
+        if fault is not None:
+            return fault
+        native = is_native(messages[index])
+        hint = self._probe.hint(opened.writers[place].record, opened.payloads[place], error, native)
+        return Refusal(index, Reason.UNDECODABLE_PAYLOAD, f"{error}{hint}")
 
     def _first_fault(self, index: int, messages: Sequence[Message]) -> Refusal | None:
         """Return the fault of a message's envelope, which has precedence over those of its payload."""

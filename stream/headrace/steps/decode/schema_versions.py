@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Protocol, TypeAlias, assert_never
 
 from headrace.core.dead_letter import Reason
+from headrace.schemas.errors import MalformedEnvelopeError
 from headrace.schemas.message_rules.encoding import Encoding, Frame
 from headrace.schemas.message_rules.envelope import (
     REVISION_ATTRIBUTE,
@@ -54,7 +55,8 @@ class SchemaVersions:
         """Return the version of one message; *schema_id* is that of its header.
 
         Raises:
-            RefusedError: the message does not tell its version, or tells one that is not of the subject.
+            MalformedEnvelopeError: an attribute that tells the version is missing or invalid.
+            RefusedError: the message tells no version of the subject.
         """
         if self._encoding.id_attribute is not None:
             schema_id = _whole(attributes, self._encoding.id_attribute)
@@ -82,7 +84,7 @@ class SchemaVersions:
     def _of_revision(self, attributes: Mapping[str, str]) -> int:
         revision = attributes.get(REVISION_ATTRIBUTE)
         if not revision:
-            raise RefusedError(Reason.MALFORMED_ENVELOPE, f"{REVISION_ATTRIBUTE} is missing")
+            raise MalformedEnvelopeError(REVISION_ATTRIBUTE, "is missing" if revision is None else "is empty")
         version = self._known.revisions.get(revision)
         if version is None:
             raise _unknown("no contract of the subject names this schema revision; add it to revisions of its version")
@@ -119,7 +121,7 @@ def _whole(attributes: Mapping[str, str], name: str) -> int:
     text = attributes.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
         why = "is missing" if name not in attributes else "is not a whole number"
-        raise RefusedError(Reason.MALFORMED_ENVELOPE, f"{name} {why}")
+        raise MalformedEnvelopeError(name, why)
     return int(text)
 
 
