@@ -180,6 +180,8 @@ def test_a_payload_that_reads_only_in_another_encoding_says_so_and_names_the_set
     assert looks_like in (found.looks_like or "")
     assert setting in found.setting
     assert "in the newest contract (encoding = " in found.setting
+    assert {each.hidden for each in found.fields} <= {"hidden: in another encoding", "personal: email"}
+    assert found.stop is None or not found.stop.shown
 
 
 def test_the_setting_is_what_makes_the_job_read_it() -> None:

@@ -14,10 +14,14 @@ from headrace.schemas.registry import Registry
 
 
 class EncodingHint(NamedTuple):
-    """The format that a payload may have, and the setting for it. Both are empty if the stated encoding is right."""
+    """The format that a payload may have, and the setting for it. Both are empty if the stated encoding is right.
+
+    *is_misread* tells whether the payload reads whole in another encoding, so that values read as stated are wrong.
+    """
 
     looks_like: str | None
     setting: str
+    is_misread: bool = False
 
 
 def hint_of(registry: Registry, form: LetterForm, match: Match | None) -> EncodingHint:
@@ -27,7 +31,7 @@ def hint_of(registry: Registry, form: LetterForm, match: Match | None) -> Encodi
     other = _other_encoding(registry, form)
     if other is None:
         return EncodingHint(sniff_format(form.enclosed), "")
-    return EncodingHint(other.looks_like, _setting(form, other))
+    return EncodingHint(other.looks_like, _setting(form, other), is_misread=True)
 
 
 def _other_encoding(registry: Registry, form: LetterForm) -> OtherEncoding | None:

@@ -20,6 +20,7 @@ from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.trace import KEPT, Leaf, Trace, trace
 
 UNKNOWN: Final = "hidden: unknown contract"
+MISREAD: Final = "hidden: in another encoding"
 DOUBTFUL: Final = "hidden: may be misread"
 _TEXT: Final = re.compile(
     rb"(?:[\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}){4,}"
@@ -28,10 +29,13 @@ _TEXT: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """The bytes to hide in addition to personal fields: *everything*, or the bytes that are 1 in *doubtful*."""
+    """The bytes to hide in addition to personal fields: those that are 1 in *doubtful*.
+
+    *everything* is the reason to hide all bytes, or empty.
+    """
 
     reveal: bool
-    everything: bool
+    everything: str
     doubtful: bytes
 
     @classmethod
@@ -43,25 +47,31 @@ class Screen:
         traced: Trace,
         data: bytes,
         reveal: bool,
+        misread: bool,
     ) -> Screen:
-        """Return what to hide of *data*, which *contract* reads as *traced*, and *match* perhaps better."""
+        """Return what to hide of *data*, which *contract* reads as *traced*, and *match* perhaps better.
+
+        With *misread*, the payload is known to be in another encoding.
+        """
+        if misread:
+            return cls(reveal, MISREAD, b"")
         broken = contract is not None and traced.stop is not None
         if reveal or not broken or not _knows_personal_data(registry):
-            return cls(reveal, contract is None, b"")
+            return cls(reveal, UNKNOWN if contract is None else "", b"")
         mask = bytearray(len(data))
         for found in _TEXT.finditer(data, _certain_until(traced.leaves)):
             mask[found.start() : found.end()] = b"\1" * len(found[0])
         if match and match.stop is None:  # a contract that reads the whole payload knows its personal bytes
             for start, end in _personal_ranges(trace(match.record, data)):
                 mask[start:end] = b"\1" * (end - start)
-        return cls(reveal, False, bytes(mask))
+        return cls(reveal, "", bytes(mask))
 
     def hides(self, start: int, end: int) -> str:
         """Return why the bytes from *start* to *end* are hidden, or an empty string if they may be shown."""
         if self.reveal:
             return ""
         if self.everything:
-            return UNKNOWN
+            return self.everything
         return DOUBTFUL if self.doubtful.find(1, start, end) >= 0 else ""
 
 
