@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Final, NamedTuple, assert_never
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,12 +13,11 @@ from headrace.bigquery.event_table import META_SCHEMA, arrow_schema
 from headrace.bigquery.own_columns import INSTANT
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
-from headrace.core.micro_batch import NOTES, MicroBatch, notes_by
+from headrace.core.micro_batch import MicroBatch, notes_by
 from headrace.core.outcome import Outcome
 from headrace.core.replay_attributes import LETTER_ID
 from headrace.core.tally import Tally, tally_rows, tally_unread_refusals
 from headrace.errors import Exit, HeadraceError
-from headrace.schemas.annotations import IdRule
 from headrace.schemas.content_rule import rule_of
 from headrace.schemas.envelope import CONTENT_TYPE, MAX_ID_BYTES, Envelope, to_micros
 from headrace.schemas.errors import ContractError, MalformedEnvelopeError, UndecodableError, UnknownSchemaError
@@ -176,11 +175,7 @@ class Decoder:
     def _read_payloads(
         self, opened: Opened, messages: Sequence[Message], refusals: list[Refusal]
     ) -> tuple[Decoded, int]:
-        """Decode payloads while the columns have room, and leave out refused ones.
-
-        Returns:
-            The decoded events, and the index of the first message that was not read.
-        """
+        """Decode payloads while the columns have room; return the events, and the index of the first unread message."""
         refused: set[int] = set()
         end = len(messages)
         try:
@@ -207,7 +202,7 @@ class Decoder:
     def _confirm_times(self, events: Decoded, messages: Sequence[Message], refusals: list[Refusal]) -> Decoded:
         """Leave out events whose time is not their ``ce-time``."""
         moments = _moments(events.rows.column(self.contract.options.event_time))
-        refused = set()
+        refused: set[int] = set()
         for place in disagreeing(events.opened.times, moments):
             refusal = self._wrong_time(events.opened.indexes[place], messages, moments[place].as_py())
             if refusal is not None:
@@ -217,22 +212,10 @@ class Decoder:
 
     def _settle_ids(self, events: Decoded, refusals: list[Refusal]) -> Decoded:
         """Derive the ids of events, or leave out those with another id, as the contract asks."""
-        match self.contract.options.id_rule:
-            case IdRule.TRUST:
-                return events
-            case IdRule.DERIVE:
-                return events._replace(opened=events.opened._replace(ids=self._identity.ids(events.rows)))
-            case IdRule.CHECK:
-                others = self._identity.others(events.rows, events.opened.ids)
-                refusals += [self._other_id(events.opened.indexes[at], derived) for at, derived in others.items()]
-                return events.without(others.keys())
-            case _:
-                assert_never(self.contract.options.id_rule)
-
-    def _other_id(self, index: int, derived: str) -> Refusal:
-        fields = ", ".join(self.contract.options.identity)
-        detail = f"ce-id is not {derived}, which the contract's identity ({fields}) gives; see docs/identity.md"
-        return Refusal(index, Reason.MALFORMED_ENVELOPE, detail)
+        ids, others = self._identity.settle(events.rows, events.opened.ids)
+        refused = [(events.opened.indexes[at], detail) for at, detail in others.items()]
+        refusals += [Refusal(index, Reason.MALFORMED_ENVELOPE, detail) for index, detail in refused]
+        return events._replace(opened=events.opened._replace(ids=ids)).without(others.keys())
 
     def _wrong_time(self, index: int, messages: Sequence[Message], moment: int) -> Refusal | None:
         try:
@@ -297,17 +280,18 @@ def _with_meta(rows: pa.RecordBatch, opened: Opened, moments: pa.Array, now: int
 
 
 def _notes(events: Decoded, moments: pa.Array, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the notes of *events*, in the order of the *schema* (:data:`headrace.core.micro_batch.NOTES`)."""
     opened = events.opened
-    columns = {
-        "event_key": packed(event_keys(opened.ids), pa.binary(_KEY_BYTES)),
-        "content_hash": events.contents,
-        "event_time": moments,
-        "published_at": pa.array(opened.published, pa.int64()),
-        "first_published_at": pa.array(opened.first_published, pa.int64()),
-        "window_start": pa.repeat(pa.scalar(0, pa.int64()), len(opened.indexes)),
-        "message": pa.array(opened.indexes, pa.int32()),
-    }
-    return pa.RecordBatch.from_arrays([columns[name] for name in NOTES.names], schema=schema)
+    columns = [
+        packed(event_keys(opened.ids), pa.binary(_KEY_BYTES)),
+        events.contents,
+        moments,
+        pa.array(opened.published, pa.int64()),
+        pa.array(opened.first_published, pa.int64()),
+        pa.repeat(pa.scalar(0, pa.int64()), len(opened.indexes)),
+        pa.array(opened.indexes, pa.int32()),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _moments(event_times: pa.Array) -> pa.Array:
