@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Final, NamedTuple, TypeAlias, assert_never
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,6 @@ from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch, notes_by
 from headrace.core.outcome import Outcome
 from headrace.core.tally import Tally, tally_rows, tally_unread_drops, tally_unread_refusals
-from headrace.schemas.annotations import IdRule
 from headrace.schemas.content_rule import rule_of
 from headrace.schemas.errors import ContractError, UndecodableError
 from headrace.schemas.registry import Registry
@@ -151,23 +150,12 @@ class Decoder:
 
     def _settle_ids(self, events: Decoded, moments: pa.Array, refusals: list[Refusal]) -> tuple[Decoded, pa.Array]:
         """Derive the ids of events, or leave out those with another id, as the contract asks."""
-        match self.contract.options.id_rule:
-            case IdRule.TRUST:
-                return events, moments
-            case IdRule.DERIVE:
-                ids = self._identity.ids(events.rows) if events.rows.num_rows else []
-                return events._replace(opened=events.opened._replace(ids=ids)), moments
-            case IdRule.CHECK:
-                others = self._identity.others(events.rows, events.opened.ids) if events.rows.num_rows else {}
-                refusals += [self._other_id(events.opened.indexes[at], derived) for at, derived in others.items()]
-                return _leave_out(events, moments, others.keys())
-            case _:
-                assert_never(self.contract.options.id_rule)
-
-    def _other_id(self, index: int, derived: str) -> Refusal:
-        fields = ", ".join(self.contract.options.identity)
-        detail = f"the id is not {derived}, which the contract's identity ({fields}) gives; see docs/identity.md"
-        return Refusal(index, Reason.MALFORMED_ENVELOPE, detail)
+        if not events.rows.num_rows:
+            return events, moments
+        ids, others = self._identity.settle(events.rows, events.opened.ids)
+        refused = [(events.opened.indexes[at], detail) for at, detail in others.items()]
+        refusals += [Refusal(index, Reason.MALFORMED_ENVELOPE, detail) for index, detail in refused]
+        return _leave_out(events._replace(opened=events.opened._replace(ids=ids)), moments, others.keys())
 
     def _all_columns(self, events: Decoded, messages: Sequence[Message]) -> list[pa.Array]:
         """Return the columns of the payload, and those of what messages carry beside it."""
