@@ -185,7 +185,9 @@ class _Run:
                 if self._limit.pause(pause):
                     raise _StoppedError from error
             except NotFound as error:
-                raise ReplayError(f"{topic}: not found; create it with `headrace provision`") from error
+                own = self._context.names.has_own_topic(request.subject)
+                remedy = "create it with `headrace provision`" if own else "correct its name in `topics`"
+                raise ReplayError(f"{topic}: not found; {remedy}") from error
             except PermissionDenied as error:
                 raise PermissionDenied(
                     f"{topic}: permission denied; a replay needs roles/pubsub.publisher on it"

@@ -23,9 +23,9 @@ def build(job: Job, sealing: Key, names: Names, batch_messages: int, flags: list
     """Build the pipeline without running it or calling any service."""
     # Dataflow cannot let a blocked subject wait: its messages become dead letters with that reason.
     subjects = (*job.registry.subjects, *job.registry.blocked_subjects)
-    subscriptions = {subject: names.subscription(subject) for subject in subjects}
+    subscriptions = {each: names.subscription(each) for each in subjects if names.has_own_subscription(each)}
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
-    ingest(pipeline | "Read" >> ReadSubscriptions(subscriptions, batch_messages), job, sealing)
+    ingest(pipeline | "Read" >> ReadSubscriptions(subscriptions, batch_messages, names.routes.routes), job, sealing)
     return pipeline
 
 

@@ -37,13 +37,22 @@ def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
     def opened() -> OpenSource:
         from headrace.engine.sources import from_subscriptions  # imports the client of Pub/Sub
 
-        return from_subscriptions(job, settings.names, journal, open_subscriber, complete_until)
+        return from_subscriptions(
+            job,
+            settings.names,
+            journal,
+            open_subscriber,
+            complete_until,
+            open_publisher=lambda: engine.clients.publisher,
+            status_of=lambda subscription: engine.status.subjects[subscription],
+        )
 
     def open_source(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return opened()(subject, status, stop)
 
     stop = threading.Event()
-    return _engine(settings, job, journal, client, open_source, _here(), stop, once=False, prepare=opened)
+    engine = _engine(settings, job, journal, client, open_source, _here(), stop, once=False, prepare=opened)
+    return engine
 
 
 def build_backfill_engine(

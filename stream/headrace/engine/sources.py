@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import Final, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
-from google.pubsub_v1 import SubscriberClient
+from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
-from headrace.engine.check_intervals import PULLS_A_SECOND, interval
-from headrace.engine.continuity import Continuity, Gap
+from headrace.core.routes import Route
+from headrace.engine.continuity import Gap
 from headrace.engine.journal import Journal
 from headrace.engine.open_circuit import SubjectCircuit
+from headrace.engine.origins import Origins
 from headrace.engine.prepare import Prepared
-from headrace.engine.pubsub_calls import Subscription
 from headrace.engine.pulled import Pulled
-from headrace.engine.puller import PULL_SECONDS, Puller
 from headrace.engine.scheduler import Scheduler
-from headrace.engine.status import SubjectStatus
+from headrace.engine.status import LETTERS, SubjectStatus
+from headrace.engine.strays import StrayLetters
 from headrace.engine.task_steps import Steps, Wake
 from headrace.job import Job
-
-SUBJECTS_A_CONNECTION: Final = 50
-PULLS_ALONG: Final = 40
 
 
 class Source(Protocol):
@@ -81,24 +77,34 @@ def from_subscriptions(
     journal: Journal,
     open_subscriber: Callable[[], SubscriberClient],
     complete_until: Callable[[str], int],
+    *,
+    open_publisher: Callable[[], PublisherClient],
+    status_of: Callable[[str], SubjectStatus],
 ) -> OpenSource:
-    """Return a function that opens a subject's own subscription, behind its circuit breaker.
+    """Return a function that opens a subject's subscriptions, behind its circuit breaker.
 
-    Pub/Sub accepts about a hundred calls at a time on one connection. So at most SUBJECTS_A_CONNECTION subjects share a
-    connection, and at most PULLS_ALONG further pulls are under way beside one pull of each subject. *complete_until*
-    returns the publish time up to which an earlier process has seen everything of a subject.
+    *complete_until* returns the publish time up to which an earlier process has seen everything of a subject.
+    *open_publisher* is called when a message belongs to no subject; *status_of* returns the status of a subscription
+    that several subjects share.
     """
-    kept: dict[str, Continuity] = {}  # kept when a subject starts again
-    subjects = list(job.registry.subjects)
-    connections = [(open_subscriber(), threading.Semaphore(PULLS_ALONG)) for _ in subjects[::SUBJECTS_A_CONNECTION]]
-    shared = {subject: connections[index // SUBJECTS_A_CONNECTION] for index, subject in enumerate(subjects)}
-    idle_seconds = interval(PULL_SECONDS, len(subjects), PULLS_A_SECOND)
+    statuses: dict[str, SubjectStatus] = {}
+
+    def open_strays(route: Route) -> tuple[StrayLetters, SubjectStatus]:
+        def unusable() -> str:
+            found = (statuses[each].in_the_way.get(LETTERS) for each in route.all_subjects if each in statuses)
+            return next(filter(None, found), "")
+
+        status = status_of(route.subscription)
+        strays = StrayLetters(
+            job, route, journal=journal, open_publisher=open_publisher, status=status, unusable=unusable
+        )
+        return strays, status
+
+    origins = Origins(job.registry.subjects, names, open_subscriber, complete_until, open_strays)
 
     def open_source(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
-        continuity = kept.setdefault(subject, Continuity(names.topic(subject), partial(complete_until, subject)))
-        subscriber, along = shared[subject]
-        calls = Subscription(subscriber, names.subscription(subject))
-        puller = Puller(calls, subject, status=status, continuity=continuity, idle_seconds=idle_seconds, along=along)
-        return puller, SubjectCircuit(job, subject, journal=journal, puller=puller, status=status, stop=stop)
+        statuses[subject] = status
+        source = origins.of(subject, status)
+        return source, SubjectCircuit(job, subject, journal=journal, source=source, status=status, stop=stop)
 
     return open_source
