@@ -16,6 +16,7 @@ from headrace.cli.commands.replay_request import ReplayRequest
 from headrace.console.progress_line import ProgressLine
 from headrace.core.dead_letter import Reason
 from headrace.core.resource_names import Names
+from headrace.core.routes import Route, Routes
 from headrace.dead_letters.archived_letter import ArchivedLetter
 from headrace.dead_letters.facts import Fact, State, TrailEntry
 from headrace.dead_letters.filters import Filter
@@ -80,6 +81,23 @@ def test_an_unknown_version_passes_once_its_contract_is_there() -> None:
     before = Registry({each.ref: each for each in PACKAGE if each.ref != BOOKING.ref})
     assert Forecaster(before).forecast([a_good_letter()])[0].reason == "unknown_schema"
     assert Forecaster(PACKAGE).forecast([a_good_letter()])[0].forecast is Forecast.PASSES
+
+
+def test_a_letter_of_no_subject_is_judged_as_one_of_the_subject_that_it_has_by_now() -> None:
+    existing = "projects/shop/subscriptions/all"
+    letter = a_good_letter(subject=existing, reason=Reason.UNKNOWN_SCHEMA)
+    letter = replace(letter, attributes={**letter.attributes, "kind": "B"})
+    before = Routes({}, (Route(existing, attribute="kind", subjects={"F": "flight_departed"}),))
+    after = Routes({}, (Route(existing, attribute="kind", subjects={"F": "flight_departed", "B": letter_subject()}),))
+    (judged,) = Forecaster(PACKAGE, before).forecast([letter])
+    assert judged.forecast is Forecast.UNSENDABLE
+    assert judged.why == "no subject: add a value of its attribute to `subjects` of all in the settings, or discard it"
+    (judged,) = Forecaster(PACKAGE, after).forecast([letter])
+    assert (judged.forecast, judged.letter.subject) == (Forecast.PASSES, letter_subject())
+
+
+def letter_subject() -> str:
+    return a_good_letter().subject
 
 
 # What is sent.

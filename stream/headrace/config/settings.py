@@ -84,7 +84,7 @@ class Settings(BaseSettings):
         None, description="file of at least 32 random bytes; needed to collect and to read dead letters"
     )
     topics: dict[str, Annotated[str, AfterValidator(check_topic)]] = Field(
-        default_factory=dict, description="existing topics by subject; see existing-topics.md"
+        {}, description="existing topics by subject; see existing-topics.md"
     )
     subscriptions: tuple[SubscriptionSettings, ...] = Field(
         (), description="existing subscriptions to read, with their subjects; see existing-topics.md"

@@ -74,7 +74,7 @@ def routes_of(project: str, topics: Mapping[str, str], subscriptions: Sequence[S
 
 
 def check_topic(name: str) -> str:
-    """Return the *name* of a topic; raises ValueError if it is none."""
+    """Return the *name* of a topic; raises ValueError for another text."""
     if not re.fullmatch(TOPIC, name):
         raise ValueError("not a topic; write orders, or projects/shop/topics/orders")
     return name

@@ -26,7 +26,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What the properties of an existing resource, which nobody changes here, mean for the job.
+    """The meaning for the job of a property of an existing resource, which nobody changes here.
 
     If it *matters*, somebody should read *remedy*.
     """

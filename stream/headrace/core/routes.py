@@ -47,7 +47,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """What the settings name: *topics* by subject, and the *routes* of subscriptions. All names are full."""
+    """The topics and subscriptions that the settings name: *topics* by subject, and *routes*. All names are full."""
 
     topics: Mapping[str, str] = field(default_factory=dict, hash=False)
     routes: tuple[Route, ...] = ()

@@ -31,7 +31,7 @@ _LOG = structlog.get_logger("headrace")
 
 
 class Sampled(Protocol):
-    """What gives samples of a subject's messages while the subject pulls nothing."""
+    """A source of samples of a subject's messages, for the time in which the subject pulls nothing."""
 
     @property
     def needs(self) -> str:

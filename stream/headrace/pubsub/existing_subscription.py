@@ -1,7 +1,6 @@
-"""What the job needs of a subscription that exists already, and what its owner has chosen for it.
+"""The properties of a subscription that exists already: problems, and notes on the choices of its owner.
 
-Headrace does not change such a subscription. A problem keeps messages from the job. A note says what an owner's choice
-means for it.
+Headrace does not change such a subscription. A problem keeps messages from the job. A note says what a choice means.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ MISSING_EXISTING: Final = Difference(
 
 
 def existing_problems(existing: Subscription) -> list[Difference]:
-    """Return why the job receives nothing from an existing subscription, or not everything that it should deliver."""
+    """Return the reasons why the job receives nothing from an existing subscription."""
     return list(_problems(existing))
 
 
