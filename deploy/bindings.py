@@ -32,7 +32,11 @@ _KINDS: Final[dict[str, Kind]] = {
         "local.granted_subscriptions",
         [_EXISTING, ("subscription", _EXISTING_NAME)],
     ),
-    "topics": ("pubsub_topic", "keys(local.own_topics)", [_PROJECT, ("topic", "google_pubsub_topic.subjects[each.value[1]].name")]),
+    "topics": (
+        "pubsub_topic",
+        "keys(local.own_topics)",
+        [_PROJECT, ("topic", "google_pubsub_topic.subjects[each.value[1]].name")],
+    ),
     "subscriptions": (
         "pubsub_subscription",
         "keys(local.own_subscriptions)",

@@ -17,7 +17,7 @@ from headrace.engine.embedded import Embedded
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Registry
-from headrace.steps.circuit_breaker import FLOOR
+from headrace.steps.circuit_breaker import FLOOR, CircuitState
 from tests.integration.test_service import a_message
 from tests.support.builders import a_contract
 from tests.support.jobs import wait_for
@@ -126,7 +126,7 @@ def test_an_open_circuit_of_one_subject_holds_up_no_other_and_nothing_is_lost(sh
         settled = engine.status.subjects["other_happened"].counts["acknowledged"]
         assert settled < FLOOR, "what came before the circuit opened"
         with engine.journal.transaction() as transaction:
-            transaction.note_circuit("other_happened", open_circuit.CircuitState.FORCED_CLOSED)
+            transaction.note_circuit("other_happened", CircuitState.FORCED_CLOSED)
         wait_for(lambda: engine.status.subjects["other_happened"].counts["acknowledged"] == COUNT)
     assert len(shared.service.dead_letters(COUNT)) == COUNT
 

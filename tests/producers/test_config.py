@@ -222,7 +222,7 @@ def test_topics_are_those_of_the_job(
     ("text", "variables", "expected"),
     [
         ('topics = "one"\n', {}, "headrace.toml: topics: not a table; write the name of a topic for each subject"),
-        ('[topics]\na_b = "x/y"\n', {}, "headrace.toml: topics: a_b: not a topic; write orders, or projects/shop"),
+        ('[topics]\na_b = "x/y"\n', {}, "headrace.toml: topics: a_b: not a topic; write orders, or projects/acme-shop"),
         ("", {"HEADRACE_TOPICS": "{a secret"}, "variable HEADRACE_TOPICS: not a table; write the name of a topic"),
         ("", {"HEADRACE_TOPICS__A_B": "x/y"}, "variable HEADRACE_TOPICS__A_B: a_b: not a topic; write orders"),
     ],

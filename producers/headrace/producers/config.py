@@ -173,7 +173,8 @@ def _checked_topics(given: object, place: str) -> dict[str, str]:
         raise ProducerConfigError(f"{place}: not a table; write the name of a topic for each subject")
     for subject, topic in given.items():
         if not isinstance(topic, str) or not re.fullmatch(TOPIC, topic):
-            raise ProducerConfigError(f"{place}: {subject}: not a topic; write orders, or projects/shop/topics/orders")
+            remedy = "write orders, or projects/acme-shop/topics/orders"
+            raise ProducerConfigError(f"{place}: {subject}: not a topic; {remedy}")
     return given
 
 

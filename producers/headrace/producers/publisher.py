@@ -52,7 +52,7 @@ class Publisher(Protocol):
 class PubSubPublisher:
     """Publishes to ``projects/<project>/topics/<subject>`` in batches; blocks while too much is unconfirmed.
 
-    *topics* names the existing topic of a subject, such as ``{"order_placed": "projects/shop/topics/orders"}``. A name
+    *topics* names existing topics of subjects, such as ``{"order_placed": "projects/acme-shop/topics/orders"}``. A name
     without a project is of *project*.
 
     The client is opened at the first publish, and again in a forked child. So a server may fork after it has made its

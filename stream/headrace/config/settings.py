@@ -48,7 +48,7 @@ PROJECT: Final = r"^[a-z][a-z0-9-]{2,61}[a-z0-9]$"  # the id of a Google Cloud p
 _VERSION: Final = re.compile("[a-z0-9]{1,8}")
 _TABLES: Final = {  # settings that are tables or lists: a variable has them as JSON
     "dataflow": '{"region": "europe-west1"}',
-    "topics": '{"order_placed": "projects/shop/topics/orders"}',
+    "topics": '{"order_placed": "projects/acme-shop/topics/orders"}',
     "subscriptions": '[{"name": "orders-to-bq", "subject": "order_placed"}]',
 }
 

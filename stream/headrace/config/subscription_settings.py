@@ -34,7 +34,7 @@ class SubscriptionSettings(BaseModel):
     @classmethod
     def _a_subscription(cls, value: str) -> str:
         if not _SUBSCRIPTION.fullmatch(value):
-            raise ValueError("not a subscription; write orders-to-bq, or projects/shop/subscriptions/orders-to-bq")
+            raise ValueError("not a subscription; write orders-to-bq, or projects/acme-shop/subscriptions/orders-to-bq")
         return value
 
     @model_validator(mode="after")
@@ -76,7 +76,7 @@ def routes_of(project: str, topics: Mapping[str, str], subscriptions: Sequence[S
 def check_topic(name: str) -> str:
     """Return the *name* of a topic; raises ValueError for another text."""
     if not re.fullmatch(TOPIC, name):
-        raise ValueError("not a topic; write orders, or projects/shop/topics/orders")
+        raise ValueError("not a topic; write orders, or projects/acme-shop/topics/orders")
     return name
 
 

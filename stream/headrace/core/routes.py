@@ -69,7 +69,7 @@ class Routes:
 def is_subject(name: str) -> bool:
     """Return whether *name* is that of a subject, and not that of a subscription whose message belongs to none.
 
-    >>> is_subject("order_placed"), is_subject("projects/shop/subscriptions/orders-to-bq")
+    >>> is_subject("order_placed"), is_subject("projects/acme-shop/subscriptions/orders-to-bq")
     (True, False)
     """
     return "/" not in name

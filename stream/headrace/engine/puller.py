@@ -78,8 +78,11 @@ class Puller:
     @property
     def needs(self) -> str:
         """The permission that pulling needs, and its remedy."""
-        remedy = "correct its name in `subscriptions`" if self._subscription else "`headrace provision` makes it"
-        return f"{self._calls.name}: the job needs pubsub.subscriptions.consume and .get on it; {remedy}"
+        if self._subscription:
+            permissions, remedy = "pubsub.subscriptions.consume and .get", "correct its name in `subscriptions`"
+        else:
+            permissions, remedy = "pubsub.subscriptions.consume", "`headrace provision` makes it"
+        return f"{self._calls.name}: the job needs {permissions} on it; {remedy}"
 
     def start(self, scheduler: Scheduler, wake: Wake) -> None:
         """Begin to pull and to renew leases, with two tasks of *scheduler*; also after a stop.

@@ -19,7 +19,8 @@ from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
 from headrace.engine.status import SubjectStatus
 from headrace.engine.task_steps import Steps
 from headrace.job import Job
-from headrace.steps.decode.strays import STAGE, refuse_strays
+from headrace.steps.decode.decode_messages import STAGE
+from headrace.steps.decode.strays import refuse_strays
 
 if TYPE_CHECKING:
     from google.pubsub_v1 import PublisherClient

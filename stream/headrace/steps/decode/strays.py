@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
 from headrace.core.routes import Route
 from headrace.steps.decode.decode_messages import DecodedMessages
-
-STAGE: Final = "route"
 
 
 def refuse_strays(messages: Sequence[Message], route: Route) -> DecodedMessages:
