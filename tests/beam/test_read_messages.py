@@ -18,6 +18,7 @@ from headrace.core.routes import Route, Routes
 from headrace.deploy.graph import build
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.decode_messages import Decoder
+from headrace.steps.decode.subject_routers import AttributeRouter
 from tests.beam.test_pipeline import LABELS, SEALING, a_job, labels
 from tests.support.builders import BOOKING, PACKAGE, a_booking, an_envelope, encode
 
@@ -29,7 +30,7 @@ TOPICS = {"flight_departed": "projects/acme-shop/topics/flights"}
 def read(kind: str | None, data: bytes = b"x") -> Message:
     attributes = None if kind is None else {"kind": kind}
     sent = PubsubMessage(data, attributes, message_id="1", publish_time=datetime(2026, 1, 2, tzinfo=UTC))
-    return to_routed_message(sent, ALL)
+    return to_routed_message(sent, ALL.subscription, AttributeRouter(ALL))
 
 
 def test_a_message_has_the_subject_of_its_attribute_and_the_name_of_its_subscription() -> None:
@@ -67,7 +68,11 @@ def test_a_message_of_a_subject_is_read_by_its_contract() -> None:
     data = encode(BOOKING, a_booking())
     attributes = an_envelope(schema=BOOKING.ref).to_attributes() | {"kind": "B"}
     sent = PubsubMessage(data, attributes, message_id="1", publish_time=datetime(2026, 1, 2, tzinfo=UTC))
-    batches = [each for each in decoded([to_routed_message(sent, ALL)]) if not hasattr(each, "tag")]
+    batches = [
+        each
+        for each in decoded([to_routed_message(sent, ALL.subscription, AttributeRouter(ALL))])
+        if not hasattr(each, "tag")
+    ]
     assert [each.subject for each in batches] == ["booking_created"]
 
 

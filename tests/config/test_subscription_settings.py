@@ -9,6 +9,7 @@ import pytest
 from headrace.config.settings import SettingsError, load_settings
 from headrace.config.subscription_settings import find_wrong_route
 from headrace.core.routes import Route
+from headrace.schemas.errors import ContractError
 from headrace.schemas.samples import SAMPLES
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
@@ -72,8 +73,13 @@ WRONG = [
     ('[[subscriptions]]\nname = "one"\nattribute = "kind"\n', "not one way to tell the subject; write subject ="),
     ('[[subscriptions]]\nname = "one"\nsubjects = { "a" = "b" }\n', "not one way to tell the subject"),
     ('[[subscriptions]]\nname = "one"\nsubject = "s"\nattribute = "kind"\n', "not one way to tell the subject"),
-    ('[[subscriptions]]\nname = "one"\nattribute = "kind"\nsubjects = {}\n', "subscriptions.0.subjects: Dictionary"),
+    (
+        '[[subscriptions]]\nname = "one"\nattribute = "kind"\nsubjects = {}\n',
+        "subjects: Value should have at least 1",
+    ),
     ('[[subscriptions]]\nname = "one"\nattribute = "kind"\nsubjects = { "" = "b" }\n', "an empty value in subjects"),
+    ('[[subscriptions]]\nname = "one"\nattribute = "kind"\nsubjects = ["s"]\n', "not one way to tell the subject"),
+    ('[[subscriptions]]\nname = "one"\nsubject = "s"\nsubjects = ["s"]\n', "not one way to tell the subject"),
     (
         '[[subscriptions]]\nname = "one"\nsubject = "s"\n' * 2,
         "line 3: subscriptions: Value error, one subscription twice",
@@ -121,6 +127,12 @@ def test_settings_that_do_not_fit_the_contracts_are_refused(text: str, message: 
         with pytest.raises(SettingsError, match=r"^headrace.toml, line 3: ") as refused:
             load()
         assert message in str(refused.value)
+
+
+def test_subjects_that_their_schemas_do_not_tell_apart_are_refused() -> None:
+    write('[[subscriptions]]\nname = "one"\nsubjects = ["booking_created", "flight_departed"]\n')
+    with pytest.raises(ContractError, match="no header with a schema id"):
+        load_settings().registry()
 
 
 def test_a_blocked_subject_may_be_named() -> None:

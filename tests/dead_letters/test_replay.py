@@ -91,7 +91,7 @@ def test_a_letter_of_no_subject_is_judged_as_one_of_the_subject_that_it_has_by_n
     after = Routes({}, (Route(existing, attribute="kind", subjects={"F": "flight_departed", "B": letter_subject()}),))
     (judged,) = Forecaster(PACKAGE, before).forecast([letter])
     assert judged.forecast is Forecast.UNSENDABLE
-    assert judged.why == "no subject: add a value of its attribute to `subjects` of all in the settings, or discard it"
+    assert judged.why == "no subject: name one for it in `subjects` of all in the settings, or discard it"
     (judged,) = Forecaster(PACKAGE, after).forecast([letter])
     assert (judged.forecast, judged.letter.subject) == (Forecast.PASSES, letter_subject())
 

@@ -22,6 +22,7 @@ from headrace.engine.shared_subscription import ROOM_SECONDS, SharedSubscription
 from headrace.engine.status import SubjectStatus
 from headrace.engine.strays import StrayLetters
 from headrace.schemas.registry import Registry
+from headrace.steps.decode.subject_routers import AttributeRouter
 from tests.engine.test_puller_by_hand import meanwhile
 from tests.support.one_subject import Publisher, a_job, things
 from tests.support.pulls import ByHand, Clock, Scripted
@@ -57,7 +58,7 @@ class Shared:
             status=self.status,
             unusable=lambda: self.unusable,
         )
-        self.shared = SharedSubscription(ROUTE, self.open_puller, strays)
+        self.shared = SharedSubscription(ROUTE, AttributeRouter(ROUTE), self.open_puller, strays)
         self.woken = {"a_happened": 0, "b_happened": 0}
 
     def open_puller(self) -> Puller:

@@ -13,6 +13,7 @@ from apache_beam.transforms.util import BatchElements
 from headrace.core.message import Message
 from headrace.core.routes import Route
 from headrace.schemas.envelope import to_micros
+from headrace.steps.decode.subject_routers import Router
 
 
 def to_message(message: PubsubMessage, subject: str, subscription: str = "") -> Message:
@@ -28,9 +29,9 @@ def to_message(message: PubsubMessage, subject: str, subscription: str = "") -> 
     )
 
 
-def to_routed_message(message: PubsubMessage, route: Route) -> Message:
+def to_routed_message(message: PubsubMessage, subscription: str, router: Router) -> Message:
     """Convert a message of an existing subscription; its subject is that subscription if it has none."""
-    return to_message(message, route.subject_of(message.attributes or {}), route.subscription)
+    return to_message(message, router.subject_of(message.attributes or {}, message.data), subscription)
 
 
 def by_subject(messages: Sequence[Message]) -> Iterator[list[Message]]:
@@ -50,7 +51,7 @@ class ReadSubscriptions(beam.PTransform[Any, Any]):
 
     subscriptions: Mapping[str, str]
     batch_messages: int
-    routes: Sequence[Route] = ()
+    routes: Sequence[tuple[Route, Router]] = ()
 
     def expand(self, begin: Any) -> beam.PCollection[Any]:
         """Build one branch for each subscription.
@@ -61,14 +62,16 @@ class ReadSubscriptions(beam.PTransform[Any, Any]):
             self._branch(begin, subject, path, beam.Map(to_message, subject))
             for subject, path in sorted(self.subscriptions.items())
         ]
-        branches += [self._existing(begin, route) for route in self.routes]
+        branches += [self._existing(begin, route, router) for route, router in self.routes]
         gathered: beam.PCollection[Any] = branches | "GatherSubjects" >> beam.Flatten()
         return gathered
 
-    def _existing(self, begin: Any, route: Route) -> beam.PCollection[Any]:
+    def _existing(self, begin: Any, route: Route, router: Router) -> beam.PCollection[Any]:
         _, project, _, name = route.subscription.split("/")
         label = f"{project}:{name}"
-        batches = self._branch(begin, label, route.subscription, beam.Map(to_routed_message, route))
+        batches = self._branch(
+            begin, label, route.subscription, beam.Map(to_routed_message, route.subscription, router)
+        )
         if not route.is_shared:
             return batches
         split: beam.PCollection[Any] = batches | f"BySubject[{label}]" >> beam.FlatMap(by_subject)

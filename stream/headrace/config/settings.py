@@ -167,7 +167,7 @@ class Settings(BaseSettings):
         """Load all contracts.
 
         Raises:
-            ContractError: a contract is invalid.
+            ContractError: a contract is invalid, or contracts that share a subscription do not tell themselves apart.
             SettingsError: no folder is named, or `topics` or `subscriptions` does not fit the contracts.
         """
         registry = load_contracts(self._folder)
@@ -192,6 +192,11 @@ class Settings(BaseSettings):
             origin = Sources.of({}, os.environ, Document.read()).origin((wrong.setting,))
             place = "" if origin.source is Source.DEFAULT else f"{origin.place}: "
             raise SettingsError(f"{place}{wrong.setting}: {wrong.why}; {wrong.remedy}")
+        for route in names.routes.routes:
+            if route.by_schema:
+                from headrace.steps.decode.subject_routers import router_of  # imports pyarrow
+
+                router_of(route, registry)
 
     @property
     def _folder(self) -> Path:

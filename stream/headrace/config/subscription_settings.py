@@ -17,18 +17,24 @@ _PROJECT: Final = r"[a-z][a-z0-9.:-]{2,100}[a-z0-9]"
 _SUBSCRIPTION: Final = re.compile(rf"(projects/{_PROJECT}/subscriptions/)?{_ID}")
 TOPIC: Final = rf"(projects/{_PROJECT}/topics/)?{_ID}"
 MOST_VALUES: Final = 1000  # values of an attribute that one subscription maps to subjects
-_ONE_WAY: Final = 'write subject = "order_placed", or attribute = "ce-type" and subjects = { "a value" = "a subject" }'
+_ONE_WAY: Final = (
+    'write subject = "order_placed", or attribute = "ce-type" and subjects = { "a value" = "a subject" }, or, if their '
+    'schema decides, subjects = ["order_placed", "order_paid"]'
+)
 
 
 class SubscriptionSettings(BaseModel):
-    """One existing subscription, with the subject of all its messages or the attribute that decides."""
+    """One existing subscription, with the subject of all its messages, or what decides.
+
+    *subjects* maps the values of *attribute*; as a list, it has the subjects among which the schema decides.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     name: str
     subject: str | None = None
     attribute: str | None = Field(None, min_length=1, max_length=256)
-    subjects: dict[str, str] | None = Field(None, min_length=1, max_length=MOST_VALUES)
+    subjects: dict[str, str] | tuple[str, ...] | None = Field(None, min_length=1, max_length=MOST_VALUES)
 
     @field_validator("name")
     @classmethod
@@ -39,9 +45,12 @@ class SubscriptionSettings(BaseModel):
 
     @model_validator(mode="after")
     def _tells_subjects_in_one_way(self) -> Self:
-        by_attribute = self.attribute is not None and self.subjects is not None
-        any_of_both = self.attribute is not None or self.subjects is not None
-        if (self.subject is None) != by_attribute or (self.subject is not None and any_of_both):
+        ways = [
+            self.subject is not None and self.attribute is None and self.subjects is None,
+            self.subject is None and self.attribute is not None and isinstance(self.subjects, dict),
+            self.subject is None and self.attribute is None and isinstance(self.subjects, tuple),
+        ]
+        if not any(ways):
             raise ValueError(f"not one way to tell the subject; {_ONE_WAY}")
         if any(not value for value in self.subjects or ()):
             raise ValueError("an empty value in subjects; name a value of the attribute")
@@ -66,7 +75,8 @@ def routes_of(project: str, topics: Mapping[str, str], subscriptions: Sequence[S
                 _full(project, "subscriptions", each.name),
                 each.subject or "",
                 each.attribute or "",
-                dict(each.subjects or {}),
+                dict(each.subjects) if isinstance(each.subjects, dict) else {},
+                each.subjects if isinstance(each.subjects, tuple) else (),
             )
             for each in subscriptions
         ),

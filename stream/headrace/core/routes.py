@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 class Route:
     """One existing *subscription*, by its full name, and the subjects of its messages.
 
-    Every message is of *subject*; or, without one, the value of *attribute* decides, which *subjects* maps to a
-    subject.
+    Every message is of *subject*; or the value of *attribute* decides, which *subjects* maps to a subject; or the
+    schema that the payload names decides among *by_schema*.
     """
 
     subscription: str
     subject: str = ""
     attribute: str = ""
     subjects: Mapping[str, str] = field(default_factory=dict, hash=False)
+    by_schema: tuple[str, ...] = ()
 
     @property
     def is_shared(self) -> bool:
@@ -27,10 +28,10 @@ class Route:
     @property
     def all_subjects(self) -> tuple[str, ...]:
         """Every subject that its messages may have, sorted."""
-        return (self.subject,) if self.subject else tuple(sorted(set(self.subjects.values())))
+        return (self.subject,) if self.subject else tuple(sorted({*self.subjects.values(), *self.by_schema}))
 
     def subject_of(self, attributes: Mapping[str, str]) -> str:
-        """Return the subject of a message with these *attributes*.
+        """Return the subject of a message with these *attributes*, unless its schema decides.
 
         A message that belongs to none has the name of the subscription as its subject, which no subject can have.
         """
@@ -38,6 +39,11 @@ class Route:
 
     def refusal_of(self, attributes: Mapping[str, str]) -> str:
         """Return why a message with these *attributes* belongs to no subject, without any value."""
+        if self.by_schema:
+            return (
+                f"no schema id of a subject of {short_name(self.subscription)}; pin it with schema_ids or fingerprints "
+                "in the contract of its subject, or filter the subscription"
+            )
         why = "is of no subject" if self.attribute in attributes else "is missing"
         return (
             f"{self.attribute} {why}; add its value to `subjects` of {short_name(self.subscription)} in the settings, "

@@ -23,7 +23,6 @@ from headrace.dead_letters.replay_forecast import Forecaster
 from headrace.dead_letters.replay_plan import PAGE_LETTERS, PlannedLetter, ReplayPlan, fingerprint, pages
 from headrace.dead_letters.replay_rate import Progress, RateLimit
 from headrace.dead_letters.replay_requests import Request, requests
-from headrace.dead_letters.routed_letter import routed
 from headrace.errors import Exit, HeadraceError
 from headrace.runtime.failpoints import reached
 from headrace.runtime.retry_policy import UNAVAILABLE, Backoff
@@ -116,8 +115,7 @@ class _Run:
 
     def _send(self, page: Sequence[PlannedLetter], letters: Sequence[ArchivedLetter]) -> None:
         """Send those letters of a page that are still chosen, in batches that the rate limit allows."""
-        routes = self._context.names.routes
-        chosen = [routed(each.current, routes) for each in letters if self._is_still_chosen(each)]
+        chosen = [self._forecaster.routed(each.current) for each in letters if self._is_still_chosen(each)]
         left = self._as_planned(page, chosen)
         self.result.skipped += len(page) - len(left)
         most = self._limit.batch_size(PAGE_LETTERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from google.pubsub_v1 import SubscriberClient
 
@@ -19,11 +19,21 @@ from headrace.engine.puller import PULL_SECONDS, Puller
 from headrace.engine.shared_subscription import SharedSubscription
 from headrace.engine.status import SubjectStatus
 from headrace.engine.strays import StrayLetters
+from headrace.steps.decode.subject_routers import Router
 
 SUBSCRIPTIONS_A_CONNECTION: Final = 50
 PULLS_ALONG: Final = 40
-OpenStrays: TypeAlias = Callable[[Route], tuple[StrayLetters, SubjectStatus]]
-"""Opens what makes dead letters of the strays of a shared subscription, with the status of that subscription."""
+
+
+class SharedMeans(NamedTuple):
+    """The means to read a shared subscription: what tells its subjects apart, makes its letters, and has its status."""
+
+    router: Router
+    strays: StrayLetters
+    status: SubjectStatus
+
+
+OpenShared: TypeAlias = Callable[[Route], SharedMeans]
 
 
 class Origins:
@@ -38,12 +48,12 @@ class Origins:
         names: Names,
         open_subscriber: Callable[[], SubscriberClient],
         complete_until: Callable[[str], int],
-        open_strays: OpenStrays,
+        open_shared: OpenShared,
     ) -> None:
         self._subjects = subjects
         self._names = names
         self._complete_until = complete_until
-        self._open_strays = open_strays
+        self._open_shared = open_shared
         self._kept: dict[tuple[str, str], Continuity] = {}
         self._shared: dict[str, SharedSubscription] = {}
         self._lock = threading.Lock()
@@ -75,11 +85,11 @@ class Origins:
         with self._lock:
             shared = self._shared.get(route.subscription)
             if shared is None:
-                strays, status = self._open_strays(route)
+                means = self._open_shared(route)
                 known = Continuity(None, partial(self._all_complete_until, route))
                 name = route.subscription
-                open_puller = partial(self._puller, name, name, status, known, existing=True)
-                shared = self._shared[name] = SharedSubscription(route, open_puller, strays)
+                open_puller = partial(self._puller, name, name, means.status, known, existing=True)
+                shared = self._shared[name] = SharedSubscription(route, means.router, open_puller, means.strays)
         return shared.share(subject)
 
     def _all_complete_until(self, route: Route) -> int:

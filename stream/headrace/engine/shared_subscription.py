@@ -22,18 +22,20 @@ from headrace.engine.scheduler import Scheduler
 from headrace.engine.share import Share
 from headrace.engine.strays import StrayLetters
 from headrace.engine.task_steps import Steps, Wake
+from headrace.steps.decode.subject_routers import Router
 
 ROOM_SECONDS: Final = 0.1  # how often a full share is looked at again
 
 
 class SharedSubscription:
-    """The subscription of *route*, and the shares of its subjects. Thread-safe.
+    """The subscription of *route*, and the shares of its subjects, which *router* tells apart. Thread-safe.
 
     *open_puller* opens it anew after every stop. *strays* makes dead letters of messages that belong to no subject.
     """
 
-    def __init__(self, route: Route, open_puller: Callable[[], Puller], strays: StrayLetters) -> None:
+    def __init__(self, route: Route, router: Router, open_puller: Callable[[], Puller], strays: StrayLetters) -> None:
         self._route = route
+        self._router = router
         self._open_puller = open_puller
         self._strays = strays
         self._lifecycle = threading.Lock()  # held while pulling begins or ends
@@ -193,7 +195,7 @@ class SharedSubscription:
         return parts
 
     def _routed(self, message: Message) -> Message:
-        return replace(message, subject=self._route.subject_of(message.attributes))
+        return replace(message, subject=self._router.subject_of(message.attributes, message.data))
 
 
 def _nobody() -> None:

@@ -14,7 +14,7 @@ from headrace.core.routes import Route
 from headrace.engine.continuity import Gap
 from headrace.engine.journal import Journal
 from headrace.engine.open_circuit import SubjectCircuit
-from headrace.engine.origins import Origins
+from headrace.engine.origins import Origins, SharedMeans
 from headrace.engine.prepare import Prepared
 from headrace.engine.pulled import Pulled
 from headrace.engine.scheduler import Scheduler
@@ -22,6 +22,7 @@ from headrace.engine.status import LETTERS, SubjectStatus
 from headrace.engine.strays import StrayLetters
 from headrace.engine.task_steps import Steps, Wake
 from headrace.job import Job
+from headrace.steps.decode.subject_routers import router_of
 
 
 class Source(Protocol):
@@ -89,7 +90,7 @@ def from_subscriptions(
     """
     statuses: dict[str, SubjectStatus] = {}
 
-    def open_strays(route: Route) -> tuple[StrayLetters, SubjectStatus]:
+    def open_shared(route: Route) -> SharedMeans:
         def unusable() -> str:
             found = (statuses[each].in_the_way.get(LETTERS) for each in route.all_subjects if each in statuses)
             return next(filter(None, found), "")
@@ -98,9 +99,9 @@ def from_subscriptions(
         strays = StrayLetters(
             job, route, journal=journal, open_publisher=open_publisher, status=status, unusable=unusable
         )
-        return strays, status
+        return SharedMeans(router_of(route, job.registry), strays, status)
 
-    origins = Origins(job.registry.subjects, names, open_subscriber, complete_until, open_strays)
+    origins = Origins(job.registry.subjects, names, open_subscriber, complete_until, open_shared)
 
     def open_source(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         statuses[subject] = status
