@@ -47,7 +47,14 @@ def test_lists_are_of_one_subject_in_the_order_of_the_messages() -> None:
 
 
 def decoded(messages: Sequence[Message], registry: Registry = PACKAGE) -> list[Any]:
-    step = _DecodeFn(registry, timedelta(minutes=1), lambda: 0, HeldKey(b"k" * 32), Decoder, Routes({}, (ALL, FLIGHTS)))
+    step = _DecodeFn(
+        registry,
+        Routes({}, (ALL, FLIGHTS)),
+        window=timedelta(minutes=1),
+        clock=lambda: 0,
+        sealing=HeldKey(b"k" * 32),
+        decoder=Decoder,
+    )
     step.setup()
     return list(step.process(messages))
 

@@ -259,12 +259,12 @@ class Shelf:
 class Topic:
     """What is published to it; answers with *errors* first."""
 
-    def __init__(self, *errors: Exception, refuses: Sequence[str] = ()) -> None:
-        self.errors, self.refuses = list(errors), refuses
+    def __init__(self, *errors: Exception, refuses: Sequence[str] = (), name: str = "p/topics/booking_created") -> None:
+        self.errors, self.refuses, self.name = list(errors), refuses, name
         self.published: list[str] = []
 
     def publish(self, *, topic: str, messages: Sequence[Any], **options: Any) -> None:
-        assert topic == "projects/p/topics/booking_created"
+        assert topic == f"projects/{self.name}"
         if self.errors:
             raise self.errors.pop(0)
         ids = [each.attributes["headrace-replay-id"] for each in messages]
@@ -277,9 +277,11 @@ def a_plan(shelf: Shelf, **more: Any) -> ReplayPlan:
     return plan_replay(shelf, PACKAGE, Filter(), LATER, **more)  # type: ignore[arg-type]
 
 
-def send(made: ReplayPlan, shelf: Shelf, topic: Topic, limit: RateLimit | None = None) -> ReplayResult:
-    clock = Clock()
-    context = ReplayContext(shelf, shelf, topic, PACKAGE, Names("p"), lambda: datetime.now(UTC), clock)  # type: ignore[arg-type]
+def send(
+    made: ReplayPlan, shelf: Shelf, topic: Topic, limit: RateLimit | None = None, routes: Routes | None = None
+) -> ReplayResult:
+    clock, names = Clock(), Names("p", routes=routes or Routes())
+    context = ReplayContext(shelf, shelf, topic, PACKAGE, names, lambda: datetime.now(UTC), clock)  # type: ignore[arg-type]
     return replay(made, context, OPERATION, limit or RateLimit(None, clock, clock.wait))
 
 
@@ -291,6 +293,30 @@ def test_only_so_many_are_sent_and_no_more_are_looked_at_than_needed() -> None:
     shelf = Shelf(some(2500))
     made = a_plan(shelf, most=700)
     assert (made.matching, made.checked, len(made.chosen)) == (2500, 1000, 700)
+
+
+EXISTING = "projects/acme-shop/subscriptions/all"
+BY_KIND = Route(EXISTING, attribute="kind", subjects={"B": "booking_created"})
+TOPICS = {"booking_created": "projects/acme-shop/topics/bookings"}
+
+
+def a_stray(name: str, kind: str) -> Letter:
+    letter = a_good_letter(name, subject=EXISTING, reason=Reason.UNKNOWN_SCHEMA)
+    return replace(letter, attributes={**letter.attributes, "kind": kind})
+
+
+@pytest.mark.parametrize(
+    ("routes", "topic"),
+    [
+        pytest.param(Routes({}, (BY_KIND,)), "p/topics/booking_created", id="to a topic of Headrace"),
+        pytest.param(Routes(TOPICS, (BY_KIND,)), "acme-shop/topics/bookings", id="to the topic that the settings name"),
+    ],
+)
+def test_a_letter_of_no_subject_is_sent_to_that_which_it_has_by_now(routes: Routes, topic: str) -> None:
+    letters = [a_stray("m1", "B"), a_stray("m2", "X"), a_good_letter("m3")]
+    shelf, sent = Shelf(letters), Topic(name=topic)
+    assert send(a_plan(shelf, routes=routes), shelf, sent, routes=routes).sent == 2
+    assert sorted(sent.published) == sorted([letters[0].id, letters[2].id])
 
 
 def test_what_pubsub_finds_invalid_takes_no_neighbour_down() -> None:

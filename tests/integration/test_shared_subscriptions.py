@@ -19,7 +19,9 @@ from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Registry
 from headrace.steps.circuit_breaker import FLOOR, CircuitState
 from tests.integration.test_service import a_message
+from tests.steps.decode.test_subject_routers import ids, registry_of
 from tests.support.builders import a_contract
+from tests.support.foreign_messages import samples
 from tests.support.jobs import wait_for
 from tests.support.service import Service, a_service
 
@@ -154,6 +156,28 @@ def test_messages_of_a_blocked_subject_wait_until_its_contract_is_accepted(share
         wait_for(lambda: shared.cities("things") == ["Rome"])
     shared.service.run_until(1)
     assert shared.cities("others") == ["Oslo"]
+
+
+def test_subjects_are_told_apart_by_the_schema_in_a_header(project: str) -> None:
+    orders, readings = "order_placed", "sensor_reading"
+    registry = registry_of("confluent", ids(16, 7), ids(18))
+    named = SubscriptionSettings(name="events-to-bq", subjects=(orders, readings))
+    topic = f"projects/{project}-shop/topics/events"
+    open_gapic_publisher().create_topic(name=topic)
+    subscription = f"projects/{project}/subscriptions/events-to-bq"
+    open_subscriber().create_subscription(name=subscription, topic=topic)
+    service = a_service(project, registry, subscriptions=(named,))
+    given = {
+        each: [one for one in samples("confluent-node-kafkajs", each) if one.schema] for each in (orders, readings)
+    }
+    messages = [
+        PubsubMessage(data=each.message.data, attributes=each.message.attributes)
+        for subject in (orders, readings)
+        for each in given[subject]
+    ]
+    open_gapic_publisher().publish(topic=topic, messages=messages)
+    service.run_until(len(messages))
+    assert {each: len(service.rows(each, "_event_id")) for each in given} == {each: len(given[each]) for each in given}
 
 
 def test_it_goes_on_after_a_restart_in_the_middle(shared: Shared) -> None:

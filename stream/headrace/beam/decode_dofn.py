@@ -37,11 +37,12 @@ class _DecodeFn(beam.DoFn):
     def __init__(
         self,
         registry: Registry,
+        routes: Routes,
+        *,
         window: timedelta,
         clock: Callable[[], int],
         sealing: Key,
         decoder: MakeDecoder,
-        routes: Routes,
     ) -> None:
         self._decoder = decoder
         self._routes = routes
@@ -92,6 +93,13 @@ class Decode(beam.PTransform[Any, Any]):
 
     def expand(self, messages: beam.PCollection[Any]) -> Outputs:
         """Decode."""
-        decode_fn = _DecodeFn(self.registry, self.window, self.clock, self.sealing, self.decoder, self.routes)
+        decode_fn = _DecodeFn(
+            self.registry,
+            self.routes,
+            window=self.window,
+            clock=self.clock,
+            sealing=self.sealing,
+            decoder=self.decoder,
+        )
         outputs = messages | "DecodeMessages" >> beam.ParDo(decode_fn).with_outputs(DEAD_LETTERS, TALLIES, main=BATCHES)
         return split_outputs(outputs)

@@ -88,7 +88,7 @@ def test_an_id_of_two_subjects_is_refused() -> None:
 
 def test_payloads_without_a_header_cannot_be_told_apart_by_it() -> None:
     found = [*contracts(ORDERS, "confluent", ids(16, 7)), *contracts(READINGS, "datum", {})]
-    with pytest.raises(ContractError, match="^sensor_reading.*tell subjects by an attribute"):
+    with pytest.raises(ContractError, match=r"^sensor_reading.*tell subjects by an attribute"):
         router_of(BOTH, Registry({each.ref: each for each in found}))
 
 
