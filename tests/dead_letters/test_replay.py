@@ -17,6 +17,7 @@ from headrace.console.progress_line import ProgressLine
 from headrace.core.dead_letter import DeadLetter, Reason, Sender
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
+from headrace.core.routes import Route, Routes
 from headrace.dead_letters.archived_letter import ArchivedLetter
 from headrace.dead_letters.facts import Fact, State, TrailEntry
 from headrace.dead_letters.filters import Filter
@@ -81,6 +82,23 @@ def test_an_unknown_version_passes_once_its_contract_is_there() -> None:
     before = Registry({each.ref: each for each in PACKAGE if each.ref != BOOKING.ref})
     assert Forecaster(before).forecast([a_good_letter()])[0].reason == "unknown_schema"
     assert Forecaster(PACKAGE).forecast([a_good_letter()])[0].forecast is Forecast.PASSES
+
+
+def test_a_letter_of_no_subject_is_judged_as_one_of_the_subject_that_it_has_by_now() -> None:
+    existing = "projects/shop/subscriptions/all"
+    letter = a_good_letter(subject=existing, reason=Reason.UNKNOWN_SCHEMA)
+    letter = replace(letter, attributes={**letter.attributes, "kind": "B"})
+    before = Routes({}, (Route(existing, attribute="kind", subjects={"F": "flight_departed"}),))
+    after = Routes({}, (Route(existing, attribute="kind", subjects={"F": "flight_departed", "B": letter_subject()}),))
+    (judged,) = Forecaster(PACKAGE, before).forecast([letter])
+    assert judged.forecast is Forecast.UNSENDABLE
+    assert judged.why == "no subject: name one for it in `subjects` of all in the settings, or discard it"
+    (judged,) = Forecaster(PACKAGE, after).forecast([letter])
+    assert (judged.forecast, judged.letter.subject) == (Forecast.PASSES, letter_subject())
+
+
+def letter_subject() -> str:
+    return a_good_letter().subject
 
 
 # What is sent.
@@ -259,12 +277,12 @@ class Shelf:
 class Topic:
     """What is published to it; answers with *errors* first."""
 
-    def __init__(self, *errors: Exception, refuses: Sequence[str] = ()) -> None:
-        self.errors, self.refuses = list(errors), refuses
+    def __init__(self, *errors: Exception, refuses: Sequence[str] = (), name: str = "p/topics/booking_created") -> None:
+        self.errors, self.refuses, self.name = list(errors), refuses, name
         self.published: list[str] = []
 
     def publish(self, *, topic: str, messages: Sequence[Any], **options: Any) -> None:
-        assert topic == "projects/p/topics/booking_created"
+        assert topic == f"projects/{self.name}"
         if self.errors:
             raise self.errors.pop(0)
         ids = [each.attributes["headrace-replay-id"] for each in messages]
@@ -277,9 +295,11 @@ def a_plan(shelf: Shelf, **more: Any) -> ReplayPlan:
     return plan_replay(shelf, PACKAGE, Filter(), LATER, **more)  # type: ignore[arg-type]
 
 
-def send(made: ReplayPlan, shelf: Shelf, topic: Topic, limit: RateLimit | None = None) -> ReplayResult:
-    clock = Clock()
-    context = ReplayContext(shelf, shelf, topic, PACKAGE, Names("p"), lambda: datetime.now(UTC), clock)  # type: ignore[arg-type]
+def send(
+    made: ReplayPlan, shelf: Shelf, topic: Topic, limit: RateLimit | None = None, routes: Routes | None = None
+) -> ReplayResult:
+    clock, names = Clock(), Names("p", routes=routes or Routes())
+    context = ReplayContext(shelf, shelf, topic, PACKAGE, names, lambda: datetime.now(UTC), clock)  # type: ignore[arg-type]
     return replay(made, context, OPERATION, limit or RateLimit(None, clock, clock.wait))
 
 
@@ -291,6 +311,30 @@ def test_only_so_many_are_sent_and_no_more_are_looked_at_than_needed() -> None:
     shelf = Shelf(some(2500))
     made = a_plan(shelf, most=700)
     assert (made.matching, made.checked, len(made.chosen)) == (2500, 1000, 700)
+
+
+EXISTING = "projects/acme-shop/subscriptions/all"
+BY_KIND = Route(EXISTING, attribute="kind", subjects={"B": "booking_created"})
+TOPICS = {"booking_created": "projects/acme-shop/topics/bookings"}
+
+
+def a_stray(name: str, kind: str) -> Letter:
+    letter = a_good_letter(name, subject=EXISTING, reason=Reason.UNKNOWN_SCHEMA)
+    return replace(letter, attributes={**letter.attributes, "kind": kind})
+
+
+@pytest.mark.parametrize(
+    ("routes", "topic"),
+    [
+        pytest.param(Routes({}, (BY_KIND,)), "p/topics/booking_created", id="to a topic of Headrace"),
+        pytest.param(Routes(TOPICS, (BY_KIND,)), "acme-shop/topics/bookings", id="to the topic that the settings name"),
+    ],
+)
+def test_a_letter_of_no_subject_is_sent_to_that_which_it_has_by_now(routes: Routes, topic: str) -> None:
+    letters = [a_stray("m1", "B"), a_stray("m2", "X"), a_good_letter("m3")]
+    shelf, sent = Shelf(letters), Topic(name=topic)
+    assert send(a_plan(shelf, routes=routes), shelf, sent, routes=routes).sent == 2
+    assert sorted(sent.published) == sorted([letters[0].id, letters[2].id])
 
 
 def test_what_pubsub_finds_invalid_takes_no_neighbour_down() -> None:

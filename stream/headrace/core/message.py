@@ -12,8 +12,10 @@ from headrace.core.replay_attributes import Replay
 class Message:
     """The unchanged bytes and attributes of a message, with its origin and time.
 
-    *subject* is the subject of the subscription that delivered the message, whatever its attributes say.
-    *published_at* is Pub/Sub's publish time, in microseconds since 1970.
+    *subject* is the subject of the subscription that delivered the message, whatever its attributes say. If several
+    subjects share that subscription and the message belongs to none of them, it is the name of the subscription.
+    *published_at* is Pub/Sub's publish time, in microseconds since 1970. *subscription* is the full name of the
+    existing subscription that delivered the message; it is empty for the one that Headrace creates.
     """
 
     subject: str
@@ -22,6 +24,7 @@ class Message:
     message_id: str
     published_at: int
     ordering_key: str = field(default="", repr=False)
+    subscription: str = ""
 
     @property
     def first_published_at(self) -> int:

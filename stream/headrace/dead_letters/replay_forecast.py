@@ -10,8 +10,10 @@ from typing import Final
 
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.micro_batch import MicroBatch
+from headrace.core.routes import Routes, is_subject, short_name
 from headrace.dead_letters.letter import Letter
 from headrace.dead_letters.outgoing import unsendable_reason
+from headrace.dead_letters.routed_letter import LetterRouter
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.decode_messages import Decoder, decode_all
 from headrace.steps.window import assign_windows
@@ -45,14 +47,19 @@ class LetterForecast:
 
 
 class Forecaster:
-    """A forecaster with the contracts of a registry. It compiles the decoder of each subject once."""
+    """A forecaster with the contracts of a registry. It compiles the decoder of each subject once.
 
-    def __init__(self, registry: Registry) -> None:
+    *routes* give a subject to letters of messages that belonged to none.
+    """
+
+    def __init__(self, registry: Registry, routes: Routes | None = None) -> None:
         self._registry = registry
+        self._router = LetterRouter(routes or Routes(), registry)
         self._decoders: dict[str, Decoder] = {}
 
     def forecast(self, letters: Sequence[Letter]) -> list[LetterForecast]:
         """Return the forecast of each letter, in the order of *letters*."""
+        letters = [self.routed(each) for each in letters]
         found: dict[int, LetterForecast] = {}
         by_subject: dict[str, list[int]] = {}
         for index, letter in enumerate(letters):
@@ -68,9 +75,16 @@ class Forecaster:
                 found[index] = _forecast(letters[index], refused.get(place))
         return [found[index] for index in range(len(letters))]
 
+    def routed(self, letter: Letter) -> Letter:
+        """Return *letter* with the subject that its message has now."""
+        return self._router.routed(letter)
+
     def _unsendable(self, letter: Letter) -> str:
         if letter.subject in self._registry.blocked:
             return f"the subject is blocked: {self._registry.blocked[letter.subject]}"
+        if not is_subject(letter.subject):
+            name = short_name(letter.subject)
+            return f"no subject: name one for it in `subjects` of {name} in the settings, or discard it"
         if letter.subject not in self._registry.subjects:
             return "unknown subject: add a contract and run `headrace provision`, or discard the letter"
         return unsendable_reason(letter)
