@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,7 +23,7 @@ def contracts() -> None:
     epilog=examples(
         "headrace contracts import orders-value",
         "headrace contracts import orders-value --subject order_placed --version 1 --version 2",
-        "headrace contracts import orders-value --from https://registry.example/apis/ccompat/v7 --folder contracts",
+        "headrace contracts import orders-value --from https://registry.example/apis/ccompat/v7",
     ),
 )
 @with_json
@@ -33,7 +32,7 @@ def import_(
     url: Annotated[
         str | None, typer.Option("--from", help="Base URL of the registry [HEADRACE_SCHEMA_REGISTRY__URL].")
     ] = None,
-    folder: Annotated[Path | None, typer.Option(help="Folder of .avsc files [HEADRACE_CONTRACTS].")] = None,
+    contracts: Contracts = None,
     subject: Annotated[str | None, typer.Option(help="Subject of the contracts; default: from SUBJECT.")] = None,
     version: Annotated[
         list[int] | None, typer.Option(min=1, help="Version to import; repeatable; default: all.")
@@ -48,7 +47,7 @@ def import_(
     """
     from headrace.cli.commands.contracts_import import import_contracts
 
-    import_contracts(registry_subject, url, folder, subject, version or [], force, profile, format_)
+    import_contracts(registry_subject, url, contracts, subject, version or [], force, profile, format_)
 
 
 @contracts_app.command(

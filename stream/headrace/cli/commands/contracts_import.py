@@ -20,13 +20,12 @@ from headrace.schemas.folder import SUFFIX
 from headrace.util.output import check_format, say, show
 
 _SIDECARS: Final = (".headrace.toml", ".headrace.json")
-_FOLDER: Final = MISSING_CONTRACTS.replace("--contracts", "--folder")
 
 
 def import_contracts(
     registry_subject: str,
     url: str | None,
-    folder: Path | None,
+    contracts: Path | None,
     subject: str | None,
     versions: Sequence[int],
     force: bool,
@@ -42,9 +41,9 @@ def import_contracts(
     """
     check_format(format_)
     # Any project will do, because no service of a project is called.
-    settings: Settings = load_settings(project="not-asked", contracts=folder, profile=profile)
+    settings: Settings = load_settings(project="not-asked", contracts=contracts, profile=profile)
     if settings.contracts is None:
-        raise SettingsError(_FOLDER)
+        raise SettingsError(MISSING_CONTRACTS)
     access = access_to(url, settings.schema_registry)
     named = checked_subject(subject, "--subject") if subject else subject_for(registry_subject)
     files = read_import(RegistryClient(access), registry_subject, named, versions)
