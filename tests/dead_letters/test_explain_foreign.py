@@ -23,6 +23,7 @@ from headrace.dead_letters.merge_patch import EditError
 from headrace.dead_letters.open_attributes import open_attributes
 from headrace.dead_letters.replay_forecast import Forecaster
 from headrace.schemas.registry import Registry
+from tests.support.builders import MOMENT, a_contract, encode
 from tests.support.foreign_messages import foreign_registry, samples
 from tests.support.foreign_orders import (
     CONFLUENT,
@@ -107,6 +108,14 @@ def test_an_id_of_no_version_is_named_where_the_payload_reads_behind_it(schema_i
     assert found.setting == f'write "schema_ids": [{schema_id}] in order_placed.v2, if that is the id of its schema'
     assert {each.hidden for each in found.fields} == {"hidden: unknown contract", "personal: email"}
     assert found.nearest.would_decode.accepted
+
+
+def test_an_id_of_another_subjects_schema_is_not_pinned_to_this_one() -> None:
+    other = a_contract(("ok", "boolean"))
+    registry = Registry({each.ref: each for each in (*confluent_orders(), other)})
+    found = explained(framed(encode(other, {"ok": True, "at": MOMENT}), 9), registry=registry)
+    assert found.nearest is not None
+    assert (found.nearest.contract, found.nearest.fit, found.setting) == ("thing_happened.v1", "fits", "")
 
 
 def test_an_id_of_no_version_is_not_named_where_the_payload_does_not_read() -> None:
