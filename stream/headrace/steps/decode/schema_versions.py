@@ -50,6 +50,7 @@ class SchemaVersions:
         self._rule = _default(encoding, only) if rule is None else rule
         self._known = known
         self._ask = ask
+        self._answers: dict[int, int | None] = {}
 
     def of(self, schema_id: SchemaId | None, attributes: Mapping[str, str]) -> int:
         """Return the version of one message; *schema_id* is that of its header.
@@ -102,13 +103,16 @@ class SchemaVersions:
             return version
         if self._ask is None or isinstance(schema_id, bytes):
             raise _unknown(f"the schema id is of no version here; {_PIN}")
-        version = self._ask.version_of(schema_id)
+        if schema_id not in self._answers:
+            self._answers[schema_id] = self._ask.version_of(schema_id)
+        version = self._answers[schema_id]
         if version is None:
             raise _unknown(self._ask.why_not(schema_id))
         return version
 
     def learn(self, schema_ids: Iterable[SchemaId | None]) -> None:
-        """Let the registry be asked once for all ids that no contract pins."""
+        """Let the registry be asked once for all ids that no contract pins; answers hold until the next call."""
+        self._answers.clear()
         if self._ask is not None:
             self._ask.learn(each for each in schema_ids if isinstance(each, int) and each not in self._known.schema_ids)
 
