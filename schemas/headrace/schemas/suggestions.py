@@ -36,7 +36,7 @@ _EPOCHS: Final = frozenset({"at", "time", "timestamp", "ts", "date", "epoch", "m
 
 @dataclass(frozen=True, slots=True)
 class FieldSuggestion:
-    """A classification for the field at *path*; *pii* is None if it seems not personal, and *why* is the clue."""
+    """A classification for the field at *path*; without *pii* it seems not personal. *why* is the clue."""
 
     path: str
     pii: Pii | None
