@@ -9,9 +9,8 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, assert_never
 
 from headrace.schemas.layout import Column, Layout
 from headrace.schemas.model import MISSING
@@ -112,30 +111,26 @@ def _absent(column: Column) -> Content | None:
 
 
 def content_of(column: Column, value: Any) -> Content | None:
-    """Return the words of one value of *column*, given as Python has it; None for null.
-
-    Raises:
-        TypeError: a value of another type.
-    """
-    match column.layout, value:
-        case _, None:
-            return None
-        case ((Layout.BITS | Layout.INT32 | Layout.INT64), int()):
+    """Return the content of one value of *column*, given as Python has it; None for null."""
+    if value is None:
+        return None
+    match column.layout:
+        case Layout.BITS | Layout.INT32 | Layout.INT64:
             return of_whole(value)
-        case ((Layout.FLOAT32 | Layout.FLOAT64), float() | int()):
+        case Layout.FLOAT32 | Layout.FLOAT64:
             return of_float(value)
-        case Layout.VARIABLE, str() | bytes():
+        case Layout.VARIABLE:
             return of_text(value.encode() if isinstance(value, str) else value)
-        case ((Layout.DECIMAL128 | Layout.DECIMAL256), Decimal()):
+        case Layout.DECIMAL128 | Layout.DECIMAL256:
             return of_decimal(int(f"{value:f}".replace(".", "")))
-        case Layout.LIST, dict():
-            return content_of(column, [{"key": key, "value": each} for key, each in value.items()])
-        case Layout.LIST, list():
-            return of_list(column, [content_of(column.children[0], item) for item in value])
-        case Layout.STRUCT, dict():
+        case Layout.LIST:
+            entries = isinstance(value, dict)
+            items = [{"key": key, "value": each} for key, each in value.items()] if entries else value
+            return of_list(column, [content_of(column.children[0], item) for item in items])
+        case Layout.STRUCT:
             return of_record(members_of(column), [content_of(each, value.get(each.name)) for each in column.children])
         case _:
-            raise TypeError(f"a {type(value).__name__} in a column of layout {column.layout.name}")
+            assert_never(column.layout)
 
 
 def of_whole(value: int) -> Content:
