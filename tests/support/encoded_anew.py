@@ -19,7 +19,7 @@ def encoded_anew(draw: Callable[..., Any], type_: Any, value: Any) -> bytes:
         return long(branch) + (b"" if value is None else encoded_anew(draw, type_[branch], value))
     match type_ if isinstance(type_, Mapping) else {"type": type_}:
         case {"type": "record", "fields": fields}:
-            return b"".join(encoded_anew(draw, each["type"], value[each["name"]]) for each in fields)
+            return b"".join(encoded_anew(draw, each["type"], _given(value, each)) for each in fields)
         case {"type": "array", "items": items}:
             return _in_blocks(draw, [encoded_anew(draw, items, each) for each in value])
         case {"type": "map", "values": values}:
@@ -27,6 +27,13 @@ def encoded_anew(draw: Callable[..., Any], type_: Any, value: Any) -> bytes:
             return _in_blocks(draw, draw(st.permutations(entries)))
         case _:
             return _leaf(type_, value)
+
+
+def _given(value: Any, field: Any) -> Any:
+    """The value of a field; one without a column, such as of null, has none."""
+    type_ = field["type"]
+    has_null = type_ == "null" or (isinstance(type_, list) and "null" in type_)
+    return value.get(field["name"], None if has_null else {})
 
 
 def _in_blocks(draw: Callable[..., Any], items: list[bytes]) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from headrace.schemas.message_rules.event_moment import LOCAL_TIMES, WHOLE_NUMBERS
 from headrace.schemas.model import INSTANTS, Field, Generalise, Kind, Mask, Pii, Record, Scalar, bare, inner, walk
@@ -106,6 +106,8 @@ def _fitting(field: Field, pii: Pii) -> Pii:
             good = isinstance(bare(field.type), Scalar) and kind in wanted
         case Mask.REDACT | Mask.OMIT:
             good = True
+        case _:
+            assert_never(pii.mask)
     return pii if good else Pii(pii.kind, Mask.REDACT)
 
 
