@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, assert_never
 
@@ -35,6 +36,7 @@ from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from headrace.runtime.ports import HIGHEST_PORT
 from headrace.schemas.annotations import parse_duration
 from headrace.schemas.errors import ContractError
+from headrace.schemas.message_rules.lint import lint_ids
 from headrace.schemas.registry import Registry
 from headrace.schemas.transformations import Transformations
 
@@ -178,6 +180,8 @@ class Settings(BaseSettings):
         """
         registry = load_contracts(self._folder)
         self._check_routes(registry)
+        for fault in self._unknown_ids(registry).values():
+            raise fault
         return registry
 
     def serviceable_registry(self) -> Registry:
@@ -189,7 +193,17 @@ class Settings(BaseSettings):
         """
         registry = Registry.load_serviceable(self._folder)
         self._check_routes(registry)
-        return registry.blocking(_wrong_transformations(registry))
+        return registry.blocking({**_wrong_transformations(registry), **self._unknown_ids(registry)})
+
+    def _unknown_ids(self, registry: Registry) -> dict[str, ContractError]:
+        """Return, by subject, why no message could be read: nothing says which version an id in a header means."""
+        faults = {}
+        for subject, versions in groupby(registry, key=lambda contract: contract.subject):
+            try:
+                lint_ids([*versions], self.schema_registry.url is not None)
+            except ContractError as error:
+                faults[subject] = error
+        return faults
 
     def _check_routes(self, registry: Registry) -> None:
         names = self.names

@@ -16,6 +16,7 @@ from headrace.schemas.sidecar_text import sidecar_text
 from headrace.schemas.suggestions import FieldSuggestion, suggest_event_time, suggest_fields
 from headrace.util.output import check_format, say, show
 
+ATTRIBUTES: Final = "attributes"
 _NAME: Final = "<subject>.v<N>.avsc"
 
 
@@ -45,6 +46,11 @@ def annotate(
     show("fields", [_row(each) for each in fields], format_, file=str(sidecar), event_time=time.rule)
     open_ = sum(each.pii is None for each in fields)
     say(f"wrote {sidecar}: check its event time, its limits and its table")
+    if envelope == ATTRIBUTES:
+        say(
+            "its id is the message id, so an event that is published twice is two rows: name attributes, such as "
+            'id = {attributes = ["kafka.topic", "kafka.partition", "kafka.offset"]}, where messages have them'
+        )
     if open_ and not confirmed:
         say(f"{open_} of its fields seem not personal: remove the # before each that is not")
 
@@ -78,7 +84,7 @@ def _names(folder: Path) -> set[str]:
 
 def _envelope(kind: str | None) -> Any:
     """Return the annotation of an envelope. Attributes take the message id until a person names a better one."""
-    return {"kind": "attributes", "id": "message_id"} if kind == "attributes" else kind
+    return {"kind": ATTRIBUTES, "id": "message_id"} if kind == ATTRIBUTES else kind
 
 
 def _row(suggestion: FieldSuggestion) -> dict[str, str]:

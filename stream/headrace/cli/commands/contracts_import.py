@@ -62,7 +62,8 @@ def _say_what_is_left(files: ImportedFiles, folder: Path) -> None:
     say(
         f"{', '.join(bare)}: still without a table, an event time, its limits and a word on personal data; "
         f"declare them beside each file, in {bare[0].removesuffix(SUFFIX)}{_SIDECARS[0]}: "
-        f"`headrace contracts annotate {folder / bare[0]}` writes a first one"
+        f"`headrace contracts annotate {folder / bare[0]} --encoding confluent --envelope attributes` writes a first "
+        "one; each version needs its own"
     )
 
 
