@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from headrace.backfill.backfill_errors import BackfillError
 from headrace.backfill.file_rounds import Round, Task, rounds
