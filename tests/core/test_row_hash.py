@@ -179,7 +179,7 @@ def text_of(value: pa.Scalar) -> bytes:
     if pa.types.is_struct(type_):
         return sized(members(value.items()))
     if pa.types.is_list(type_):
-        return sized(b"".join(text_of(item) if item.is_valid else b"~" for item in value))
+        return sized(b"".join(text_of(item) if item.is_valid else b"~" for item in in_order(value)))
     if pa.types.is_decimal(type_):
         return int(value.as_py().scaleb(38, WIDE)).to_bytes(32, "little", signed=True)
     if pa.types.is_floating(type_):
@@ -191,6 +191,14 @@ def text_of(value: pa.Scalar) -> bytes:
         return struct.pack("<q", value.value if pa.types.is_temporal(type_) else value.as_py())
     text = value.as_py()
     return sized(text.encode() if isinstance(text, str) else text)
+
+
+def in_order(value: pa.Scalar) -> list[pa.Scalar]:
+    """The items of a list; of a map, in the order of their keys."""
+    entry = value.type.value_type
+    is_map = pa.types.is_struct(entry) and [field.name for field in entry] == ["key", "value"]
+    is_map = is_map and pa.types.is_string(entry.field(0).type)
+    return sorted(value, key=lambda item: item["key"].as_py().encode()) if is_map else list(value)
 
 
 def sized(text: bytes) -> bytes:
