@@ -77,7 +77,7 @@ def assert_explains(message: str, where: str, why: str, remedy: str) -> None:
         pytest.param({"event_time": "then"}, "event_time", "no field then", "field of this record", id="no such field"),
         pytest.param({"event_time": "when"}, "event_time", "may be null", "fallback", id="an optional event time"),
         pytest.param(
-            {"event_time": "tags"}, "event_time", "neither a timestamp", "attribute", id="a list as event time"
+            {"event_time": "rows"}, "event_time", "neither a timestamp", "attribute", id="a list as event time"
         ),
         pytest.param({"event_tme": "at"}, "", "unknown annotation 'event_tme'", "event_time", id="a misspelling"),
         pytest.param({"partition": "week"}, "partition", "known values", "hour, day, month", id="partition"),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import CompiledModuleError
 from headrace.schemas.json_encoding.compile_json import compile_json, compiled_json_module, json_constants
-from headrace.schemas.json_encoding.make_plan import plan
+from headrace.schemas.json_encoding.make_plan import as_json_has_it, plan
 from headrace.schemas.json_encoding.rules import AVRO_JSON, STRICT, JsonRules
 from headrace.schemas.json_encoding.transcode import compile_fallback
 from headrace.schemas.model import Record
@@ -53,7 +53,7 @@ def test_an_event_in_json_becomes_the_values_of_its_datum(kind: str, data: st.Da
 
     datum = transcode(json_of(fields_to_json(record, values)))
 
-    assert repr(decode(datum)) == repr(values)
+    assert repr(compile_decoder(as_json_has_it(record), record)(datum)) == repr(values)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -64,13 +64,14 @@ def test_avro_json_of_fastavro_is_read(kind: str, data: st.DataObject) -> None:
     record = datum_record(contract.record)
     event = validate(record, data.draw(events(record)))
     assume(not has_empty_key(event))  # fastavro cannot write one
+    assume(as_json_has_it(record).fields == record.fields)  # a tag of a union of one type is refused: docs/json.md
     out = io.StringIO()
-    fastavro.json_writer(out, contract.avro, [event])
+    fastavro.json_writer(out, fastavro.parse_schema(json.loads(contract.json)), [event])
 
     decode = compile_decoder(record, record)
     datum = transcoder(kind, record, AVRO_JSON)(out.getvalue().encode())
 
-    assert repr(decode(datum)) == repr(decode(encode(contract, event)))
+    assert repr(compile_decoder(as_json_has_it(record), record)(datum)) == repr(decode(encode(contract, event)))
 
 
 @NEEDS_JSON_C
