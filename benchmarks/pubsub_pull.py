@@ -12,10 +12,10 @@ from benchmarks import contracts
 from headrace.core.resource_names import Names
 from headrace.dev.bench.ticks import Ticker
 from headrace.engine.continuity import Continuity
+from headrace.engine.origins import PULLS_ALONG
 from headrace.engine.pubsub_calls import Subscription
 from headrace.engine.puller import Puller
 from headrace.engine.scheduler import Scheduler
-from headrace.engine.sources import PULLS_ALONG
 from headrace.engine.status import SubjectStatus
 from headrace.runtime.google_clients import open_subscriber
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 Arguments = list[tuple[str, str]]
 Kind = tuple[str, str, Arguments]  # Terraform's kind of binding, over what it repeats, and how it names the resource
 _PROJECT: Final = ("project", "var.project")
-_SUBJECTS: Final = "keys(local.subjects)"
+_EXISTING: Final = ("project", 'split("/", each.value[1])[1]')
+_EXISTING_NAME: Final = 'split("/", each.value[1])[3]'
 
 
 def _once(resource: str, kind: str, *arguments: tuple[str, str]) -> Kind:
@@ -25,10 +26,20 @@ def _secret(name: str) -> Kind:
 
 _KINDS: Final[dict[str, Kind]] = {
     "project": ("project", "[var.project]", [_PROJECT]),
-    "topics": ("pubsub_topic", _SUBJECTS, [_PROJECT, ("topic", "google_pubsub_topic.subjects[each.value[1]].name")]),
+    "existing_topics": ("pubsub_topic", "local.granted_topics", [_EXISTING, ("topic", _EXISTING_NAME)]),
+    "existing_subscriptions": (
+        "pubsub_subscription",
+        "local.granted_subscriptions",
+        [_EXISTING, ("subscription", _EXISTING_NAME)],
+    ),
+    "topics": (
+        "pubsub_topic",
+        "keys(local.own_topics)",
+        [_PROJECT, ("topic", "google_pubsub_topic.subjects[each.value[1]].name")],
+    ),
     "subscriptions": (
         "pubsub_subscription",
-        _SUBJECTS,
+        "keys(local.own_subscriptions)",
         [_PROJECT, ("subscription", "google_pubsub_subscription.subjects[each.value[1]].name")],
     ),
     "dead_letter_topic": _once(

@@ -66,6 +66,7 @@ def values_schema() -> str:
 def _of_setting(said: Mapping[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
     """Return the check of one setting: an environment variable, so whole numbers, and times as text."""
     kinds = {"string": "string", "integer": "integer", "number": "integer", "boolean": "boolean"}
+    kinds |= {"object": "string", "array": "string"}  # as JSON
     checks = {key: said[key] for key in ("pattern", "minimum", "maximum", "exclusiveMinimum", "enum") if key in said}
     if said.get("format") == "duration":
         checks = {"pattern": "^[0-9]+(ms|s|m|h|d)$"}

@@ -41,10 +41,21 @@ locals {
 }
 
 resource "google_pubsub_topic_iam_member" "publisher_topics" {
-  for_each = { for pair in setproduct(local.members.publisher, keys(local.subjects)) : join(" ", pair) => pair }
+  for_each = { for pair in setproduct(local.members.publisher, keys(local.own_topics)) : join(" ", pair) => pair }
 
   project = var.project
   topic   = google_pubsub_topic.subjects[each.value[1]].name
+  role    = "roles/pubsub.publisher"
+  member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_pubsub_topic_iam_member" "publisher_existing_topics" {
+  for_each = { for pair in setproduct(local.members.publisher, local.granted_topics) : join(" ", pair) => pair }
+
+  project = split("/", each.value[1])[1]
+  topic   = split("/", each.value[1])[3]
   role    = "roles/pubsub.publisher"
   member  = each.value[0]
 
@@ -76,11 +87,29 @@ resource "google_project_iam_custom_role" "job_subscriptions" {
 }
 
 resource "google_pubsub_subscription_iam_member" "job_subscriptions" {
-  for_each = { for pair in setproduct(local.members.job, keys(local.subjects)) : join(" ", pair) => pair }
+  for_each = { for pair in setproduct(local.members.job, keys(local.own_subscriptions)) : join(" ", pair) => pair }
 
   project      = var.project
   subscription = google_pubsub_subscription.subjects[each.value[1]].name
   role         = google_project_iam_custom_role.job_subscriptions.name
+  member       = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "job_existing_subscriptions" {
+  project     = var.project
+  role_id     = "headrace_job_existing_subscriptions"
+  title       = "Headrace: job on existing subscriptions"
+  permissions = ["pubsub.subscriptions.consume", "pubsub.subscriptions.get"]
+}
+
+resource "google_pubsub_subscription_iam_member" "job_existing_subscriptions" {
+  for_each = { for pair in setproduct(local.members.job, local.granted_subscriptions) : join(" ", pair) => pair }
+
+  project      = split("/", each.value[1])[1]
+  subscription = split("/", each.value[1])[3]
+  role         = google_project_iam_custom_role.job_existing_subscriptions.name
   member       = each.value[0]
 
   depends_on = [google_service_account.headrace]
@@ -443,11 +472,29 @@ resource "google_project_iam_custom_role" "provisioner_topics" {
 }
 
 resource "google_pubsub_topic_iam_member" "provisioner_topics" {
-  for_each = { for pair in setproduct(local.members.provisioner, keys(local.subjects)) : join(" ", pair) => pair }
+  for_each = { for pair in setproduct(local.members.provisioner, keys(local.own_topics)) : join(" ", pair) => pair }
 
   project = var.project
   topic   = google_pubsub_topic.subjects[each.value[1]].name
   role    = google_project_iam_custom_role.provisioner_topics.name
+  member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "provisioner_existing_topics" {
+  project     = var.project
+  role_id     = "headrace_provisioner_existing_topics"
+  title       = "Headrace: provisioner on existing topics"
+  permissions = ["pubsub.topics.get"]
+}
+
+resource "google_pubsub_topic_iam_member" "provisioner_existing_topics" {
+  for_each = { for pair in setproduct(local.members.provisioner, local.granted_topics) : join(" ", pair) => pair }
+
+  project = split("/", each.value[1])[1]
+  topic   = split("/", each.value[1])[3]
+  role    = google_project_iam_custom_role.provisioner_existing_topics.name
   member  = each.value[0]
 
   depends_on = [google_service_account.headrace]
@@ -461,11 +508,29 @@ resource "google_project_iam_custom_role" "provisioner_subscriptions" {
 }
 
 resource "google_pubsub_subscription_iam_member" "provisioner_subscriptions" {
-  for_each = { for pair in setproduct(local.members.provisioner, keys(local.subjects)) : join(" ", pair) => pair }
+  for_each = { for pair in setproduct(local.members.provisioner, keys(local.own_subscriptions)) : join(" ", pair) => pair }
 
   project      = var.project
   subscription = google_pubsub_subscription.subjects[each.value[1]].name
   role         = google_project_iam_custom_role.provisioner_subscriptions.name
+  member       = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "provisioner_existing_subscriptions" {
+  project     = var.project
+  role_id     = "headrace_provisioner_existing_subscriptions"
+  title       = "Headrace: provisioner on existing subscriptions"
+  permissions = ["pubsub.subscriptions.get"]
+}
+
+resource "google_pubsub_subscription_iam_member" "provisioner_existing_subscriptions" {
+  for_each = { for pair in setproduct(local.members.provisioner, local.granted_subscriptions) : join(" ", pair) => pair }
+
+  project      = split("/", each.value[1])[1]
+  subscription = split("/", each.value[1])[3]
+  role         = google_project_iam_custom_role.provisioner_existing_subscriptions.name
   member       = each.value[0]
 
   depends_on = [google_service_account.headrace]
@@ -934,10 +999,21 @@ resource "google_project_iam_member" "replayer_project" {
 }
 
 resource "google_pubsub_topic_iam_member" "replayer_topics" {
-  for_each = { for pair in setproduct(local.members.replayer, keys(local.subjects)) : join(" ", pair) => pair }
+  for_each = { for pair in setproduct(local.members.replayer, keys(local.own_topics)) : join(" ", pair) => pair }
 
   project = var.project
   topic   = google_pubsub_topic.subjects[each.value[1]].name
+  role    = "roles/pubsub.publisher"
+  member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_pubsub_topic_iam_member" "replayer_existing_topics" {
+  for_each = { for pair in setproduct(local.members.replayer, local.granted_topics) : join(" ", pair) => pair }
+
+  project = split("/", each.value[1])[1]
+  topic   = split("/", each.value[1])[3]
   role    = "roles/pubsub.publisher"
   member  = each.value[0]
 
@@ -1122,7 +1198,7 @@ resource "google_project_iam_custom_role" "remover_topics" {
 }
 
 resource "google_pubsub_topic_iam_member" "remover_topics" {
-  for_each = { for pair in setproduct(local.members.remover, keys(local.subjects)) : join(" ", pair) => pair }
+  for_each = { for pair in setproduct(local.members.remover, keys(local.own_topics)) : join(" ", pair) => pair }
 
   project = var.project
   topic   = google_pubsub_topic.subjects[each.value[1]].name
@@ -1140,7 +1216,7 @@ resource "google_project_iam_custom_role" "remover_subscriptions" {
 }
 
 resource "google_pubsub_subscription_iam_member" "remover_subscriptions" {
-  for_each = { for pair in setproduct(local.members.remover, keys(local.subjects)) : join(" ", pair) => pair }
+  for_each = { for pair in setproduct(local.members.remover, keys(local.own_subscriptions)) : join(" ", pair) => pair }
 
   project      = var.project
   subscription = google_pubsub_subscription.subjects[each.value[1]].name

@@ -9,6 +9,17 @@ locals {
     for subject, versions in local.versions : subject => file("${var.contracts}/${subject}.v${max(versions...)}.avsc")
   }
   subjects = { for subject, definition in local.definitions : subject => jsondecode(definition).headrace.table }
+
+  # Without those that exist already, as `topics` and `[[subscriptions]]` in headrace.toml name them.
+  own_topics = { for subject, table in local.subjects : subject => table if !contains(keys(var.existing_topics), subject) }
+  own_subscriptions = {
+    for subject, table in local.subjects : subject => table
+    if contains(keys(local.own_topics), subject) || !contains(flatten(values(var.existing_subscriptions)), subject)
+  }
+
+  # The owners of those in other projects grant access to them: a custom role ends at its project.
+  granted_topics        = [for name in values(var.existing_topics) : name if startswith(name, "projects/${var.project}/")]
+  granted_subscriptions = [for name in keys(var.existing_subscriptions) : name if startswith(name, "projects/${var.project}/")]
 }
 
 resource "google_pubsub_schema" "subjects" {
@@ -23,7 +34,7 @@ resource "google_pubsub_schema" "subjects" {
 }
 
 resource "google_pubsub_topic" "subjects" {
-  for_each = local.subjects
+  for_each = local.own_topics
 
   project      = var.project
   name         = each.key
@@ -46,11 +57,11 @@ resource "google_pubsub_topic" "subjects" {
 }
 
 resource "google_pubsub_subscription" "subjects" {
-  for_each = local.subjects
+  for_each = local.own_subscriptions
 
   project                    = var.project
   name                       = "headrace-${each.key}"
-  topic                      = google_pubsub_topic.subjects[each.key].id
+  topic                      = contains(keys(var.existing_topics), each.key) ? var.existing_topics[each.key] : google_pubsub_topic.subjects[each.key].id
   ack_deadline_seconds       = 60
   message_retention_duration = "604800s"
 

@@ -24,6 +24,30 @@ variable "contracts" {
   type        = string
 }
 
+variable "existing_topics" {
+  description = "`topics` in headrace.toml, by full names: subject => projects/<project>/topics/<topic>"
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for topic in values(var.existing_topics) : can(regex("^projects/[^/]+/topics/[^/]+$", topic))])
+    error_message = "projects/<project>/topics/<topic>."
+  }
+}
+
+variable "existing_subscriptions" {
+  description = "`[[subscriptions]]` in headrace.toml: projects/<project>/subscriptions/<subscription> => its subjects"
+  type        = map(list(string))
+  default     = {}
+
+  validation {
+    condition = alltrue([
+      for name in keys(var.existing_subscriptions) : can(regex("^projects/[^/]+/subscriptions/[^/]+$", name))
+    ])
+    error_message = "projects/<project>/subscriptions/<subscription>."
+  }
+}
+
 variable "dataset" {
   description = "`dataset` in headrace.toml"
   type        = string

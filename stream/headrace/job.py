@@ -12,6 +12,7 @@ from headrace.config.secrets import HeldKey, Key
 from headrace.config.settings import Settings
 from headrace.core.dead_letter import Sender
 from headrace.core.resource_names import TALLIES
+from headrace.core.routes import Routes
 from headrace.runtime.clock import now_micros
 from headrace.schemas.registry import Contract, Registry
 
@@ -35,6 +36,7 @@ class Job:
     clock: Callable[[], int]
     masking_key: Key
     masking_key_version: str
+    routes: Routes = field(default_factory=Routes)
 
     @property
     def transforms(self) -> bool:
@@ -69,6 +71,7 @@ def job_for(settings: Settings, registry: Registry, masking_key: Key, clock: Cal
         clock=clock,
         masking_key=masking_key,
         masking_key_version=settings.masking_key_version,
+        routes=names.routes,
     )
 
 

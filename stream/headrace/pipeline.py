@@ -62,7 +62,7 @@ class _Prepared(NamedTuple):
 
 def _prepare(messages: beam.PCollection[Any], job: Job, sealing: Key, decoder: MakeDecoder) -> _Prepared:
     """Apply the steps that both jobs run before Deduplicate."""
-    decoded = messages | "Decode" >> Decode(job.registry, job.window, job.clock, sealing, decoder)
+    decoded = messages | "Decode" >> Decode(job.registry, job.window, job.clock, sealing, decoder, job.routes)
     masked = decoded.batches | "Mask" >> MaskPersonalData(job.registry, job.masking_key, job.masking_key_version)
     windowed = masked | "Window" >> AssignWindows(job.registry, job.window, sealing)
     # A job whose contracts transform nothing has no such step, so that its graph stays the same in an update.

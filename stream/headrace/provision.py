@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
-from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from headrace.bigquery.column_renames import Rename, column_renames
 from headrace.bigquery.completeness_view import completeness_view, put_view, view_differs
 from headrace.bigquery.service_tables import engines_table, tallies_table
 from headrace.bigquery.table_changes import evolved_table, same_location, table_changes, table_refusals
-from headrace.core.plan_changes import Change, Comparison
+from headrace.core.plan_changes import Change, Comparison, Note
 from headrace.core.plan_refusals import ProvisionError, Refusal
 from headrace.core.resource_names import FIRST_KEY_VERSION, PROVISIONED, Names
 from headrace.dead_letters.archive_tables import archive_tables
-from headrace.pubsub.job_subscription import differences, subscription_for
+from headrace.pubsub.provisioning import pubsub_comparisons
 from headrace.runtime.clock import now_micros
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Registry
@@ -44,11 +43,17 @@ class Clients:
 
 
 def plan(
-    registry: Registry, names: Names, location: str, clients: Clients, masking_key_version: str = FIRST_KEY_VERSION
+    registry: Registry,
+    names: Names,
+    location: str,
+    clients: Clients,
+    masking_key_version: str = FIRST_KEY_VERSION,
+    note: Callable[[Note], None] = lambda note: None,
 ) -> list[Change]:
     """Compare the existing resources with the contracts, and return the changes to make.
 
-    The description of a table with tokens names *masking_key_version*.
+    The description of a table with tokens names *masking_key_version*. *note* is called with each note about a resource
+    that the settings name, and that Headrace therefore does not change.
 
     Raises:
         ProvisionError: resources differ in ways that cannot be changed; it lists all of these, with their remedies.
@@ -56,6 +61,9 @@ def plan(
     compared = comparisons(registry, names, location, clients, masking_key_version)
     found = [each for comparison in compared for each in comparison.find()]
     refusals = [each for each in found if isinstance(each, Refusal)]
+    for each in found:
+        if isinstance(each, Note):
+            note(each)
     if refusals:
         raise ProvisionError(refusals)
     return [each for each in found if isinstance(each, Change)]
@@ -65,7 +73,7 @@ def comparisons(
     registry: Registry, names: Names, location: str, clients: Clients, masking_key_version: str = FIRST_KEY_VERSION
 ) -> Iterator[Comparison]:
     """Yield a comparison for each wanted resource, in the order in which the changes must be made."""
-    yield from _pubsub(registry, names, clients)
+    yield from pubsub_comparisons(registry, names, clients.publisher, clients.subscriber)
     for dataset, kept in ((names.dataset, None), (names.archive, None), (names.loads, LOADS_KEPT)):
         name = f"{names.project}.{dataset}"
         yield Comparison("dataset", name, partial(_dataset_changes, name, location, clients.bigquery, kept))
@@ -79,39 +87,6 @@ def apply(changes: Sequence[Change]) -> None:
     """Make the changes in their order."""
     for change in changes:
         change.apply()
-
-
-def _pubsub(registry: Registry, names: Names, clients: Clients) -> Iterator[Comparison]:
-    pairs = [(names.topic(subject), names.subscription(subject)) for subject in registry.subjects]
-    pairs.append((names.dead_letter_topic, names.dead_letter_subscription))
-    for topic, subscription in pairs:
-        yield Comparison("topic", topic, partial(_topic_changes, topic, clients.publisher))
-        find = partial(_subscription_changes, subscription, topic, clients.subscriber)
-        yield Comparison("subscription", subscription, find)
-
-
-def _topic_changes(name: str, client: PublisherClient) -> Iterator[Change | Refusal]:
-    try:
-        client.get_topic(topic=name)
-    except NotFound:
-        yield Change("create", "topic", name, _bind(client.create_topic, request={"name": name, "labels": PROVISIONED}))
-
-
-def _subscription_changes(name: str, topic: str, client: SubscriberClient) -> Iterator[Change | Refusal]:
-    wanted = subscription_for(name, topic, now_micros())
-    try:
-        existing = client.get_subscription(subscription=name)
-    except NotFound:
-        yield Change("create", "subscription", name, _bind(client.create_subscription, request=wanted))
-        return
-    found = differences(existing, topic)
-    refused = [each for each in found if each.field is None]
-    yield from (Refusal("subscription", name, each.found, each.remedy) for each in refused)
-    if found and not refused:
-        mask = FieldMask(paths=[each.field for each in found if each.field])
-        update = _bind(client.update_subscription, request={"subscription": wanted, "update_mask": mask})
-        can_wait = not any(each.loses for each in found)
-        yield Change("update", "subscription", name, update, "; ".join(each.found for each in found), can_wait)
 
 
 def _dataset_changes(

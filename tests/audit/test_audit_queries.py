@@ -409,7 +409,10 @@ def test_rows_read_back_have_the_hashes_that_were_tallied() -> None:
 
     lines = tally_written(batch, MINUTE).counts.to_pylist()
     assert found == {
-        each["window_start"]: ReadBack(each["events"], Hashes(each["id_hash"], each["content_hash"])) for each in lines
+        each["window_start"]: ReadBack(
+            each["events"], Hashes(each["id_hash"], each["content_hash"]), in_order=each["content_hash"]
+        )
+        for each in lines
     }
     early = read_back(client, THING_SQL, row_schema(THING).names, begin, to_micros(C[1]), MINUTE)
     assert list(early) == [begin]

@@ -13,6 +13,7 @@ from apache_beam.runners.pipeline_context import PipelineContext
 
 from headrace.config.secrets import HeldKey, Key, SecretVersion
 from headrace.core.resource_names import Names
+from headrace.core.routes import Routes
 from headrace.deploy.graph import build, describe
 from headrace.deploy.graph_comparison import GOLDEN, load
 from headrace.job import Job
@@ -45,8 +46,8 @@ LABELS = [
 SEALING = SecretVersion("projects/a-project/secrets/sealing/versions/1")
 
 
-def the_graph(sealing: Key = SEALING, registry: Registry = PACKAGE) -> Any:
-    job = Job(
+def a_job(registry: Registry = PACKAGE, routes: Routes | None = None) -> Job:
+    return Job(
         registry=registry,
         project="a-project",
         tables={subject: f"projects/a-project/datasets/d/tables/{subject}" for subject in registry.subjects},
@@ -59,8 +60,12 @@ def the_graph(sealing: Key = SEALING, registry: Registry = PACKAGE) -> Any:
         clock=lambda: 0,
         masking_key=SecretVersion("projects/a-project/secrets/masking/versions/1"),
         masking_key_version="7",
+        routes=routes or Routes(),
     )
-    return build(job, sealing, Names("a-project"), 500, ["--streaming"]).to_runner_api()
+
+
+def the_graph(sealing: Key = SEALING, registry: Registry = PACKAGE) -> Any:
+    return build(a_job(registry), sealing, Names("a-project"), 500, ["--streaming"]).to_runner_api()
 
 
 GRAPH = the_graph()

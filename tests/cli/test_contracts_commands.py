@@ -42,7 +42,7 @@ def run(*words: str) -> Result:
 
 def test_an_import_says_what_is_left_to_declare(server: RegistryServer) -> None:
     result = run(
-        "import", "orders-value", "--from", server.url, "--folder", "mine", "--subject", "order_placed", "--json"
+        "import", "orders-value", "--from", server.url, "--contracts", "mine", "--subject", "order_placed", "--json"
     )
     assert result.exit_code == 0, result.output
     printed = json.loads(result.stdout)
@@ -51,7 +51,7 @@ def test_an_import_says_what_is_left_to_declare(server: RegistryServer) -> None:
     assert "headrace contracts annotate mine/order_placed.v1.avsc" in result.stderr
     assert "order_placed.v1.headrace.toml" in result.stderr
     Path("mine/order_placed.v1.headrace.toml").write_text("")
-    again = run("import", "orders-value", "--from", server.url, "--folder", "mine", "--subject", "order_placed")
+    again = run("import", "orders-value", "--from", server.url, "--contracts", "mine", "--subject", "order_placed")
     assert "annotate" not in again.stderr
 
 
@@ -67,9 +67,9 @@ def test_an_import_takes_registry_and_folder_from_the_settings(server: RegistryS
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
-        (["--folder", "mine"], "--from"),
-        (["--from", "http://registry.example"], "--folder"),
-        (["--from", "nonsense", "--folder", "mine"], "--from: not a URL"),
+        (["--contracts", "mine"], "--from"),
+        (["--from", "http://registry.example"], "--contracts"),
+        (["--from", "nonsense", "--contracts", "mine"], "--from: not a URL"),
     ],
 )
 def test_what_is_missing_is_asked_for(words: list[str], remedy: str) -> None:

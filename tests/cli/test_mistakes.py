@@ -52,6 +52,7 @@ SHARED: Final = ("project", "dataset", "contracts", "profile", "journal", "maski
 # What a command needs before it looks at the option that is wrong.
 NEEDED: Final[dict[str, str]] = {
     "subject": "flight_departed",
+    "registry_subject": "orders-value",
     "files": "good.csv",
     "file": "good.ndjson",
     "letter": "3f2a9c",
@@ -165,6 +166,7 @@ def test_no_word_behind_an_option_is_a_bug(
 READS_NO_SETTINGS: Final = {
     ("up",): "starts the emulators of no project",
     ("init",): "writes them",
+    ("contracts", "annotate"): "reads a schema, and writes a file beside it",
     ("demo",): "brings its own project, contracts and keys",
     ("bench",): "likewise",
     ("cost", "estimate"): "calculates from its options",

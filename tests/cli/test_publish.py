@@ -51,7 +51,7 @@ def test_a_line_that_is_no_event_is_named_with_its_reason(wrong: tuple[str, str]
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakePublisher:
     publisher = FakePublisher()
-    monkeypatch.setattr(command, "PubSubPublisher", lambda project: publisher)
+    monkeypatch.setattr(command, "PubSubPublisher", lambda project, **more: publisher)
     monkeypatch.setattr(command, "reach", lambda service: None)
     return publisher
 

@@ -73,7 +73,7 @@ def test_a_wrong_setting_is_refused_without_its_value(line: str, remedy: str) ->
 
 def test_a_table_that_is_not_json_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADRACE_SCHEMA_REGISTRY", "{s3cret")
-    with pytest.raises(SettingsError, match=r"^HEADRACE_SCHEMA_REGISTRY: not JSON; write a table such as ") as refused:
+    with pytest.raises(SettingsError, match=r"^HEADRACE_SCHEMA_REGISTRY: not JSON; write a value such as ") as refused:
         load_settings(project="a-project")
     assert "s3cret" not in str(refused.value)
 

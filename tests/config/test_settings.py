@@ -125,7 +125,7 @@ def test_another_version_of_the_masking_key_is_refused_with_the_rule(written: st
 
 def test_a_variable_with_a_table_that_is_not_json_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADRACE_DATAFLOW", "{a secret")
-    with pytest.raises(SettingsError, match=r"^HEADRACE_DATAFLOW: not JSON; write a table such as ") as refused:
+    with pytest.raises(SettingsError, match=r"^HEADRACE_DATAFLOW: not JSON; write a value such as ") as refused:
         load_settings(project="a-project")
     assert "secret" not in str(refused.value)
 

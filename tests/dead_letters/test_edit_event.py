@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from headrace.core.dead_letter import Reason
 from headrace.dead_letters.differences import differences
-from headrace.dead_letters.edit_event import EditedEvent, LetterChange, edit_event, readable_as
+from headrace.dead_letters.edit_event import EditedEvent, LetterChange, edit_event
 from headrace.dead_letters.letter import Letter
 from headrace.dead_letters.merge_patch import EditError, assignments, merged, put, read_object, value_at
+from headrace.dead_letters.readable_event import readable_as
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import Envelope, SchemaRef

@@ -377,12 +377,15 @@ def test_a_flight_that_claims_to_be_a_booking_is_recognised() -> None:
 @pytest.mark.parametrize(
     ("data", "looks_like"),
     [
-        pytest.param(BROKEN["gzip"][0], "gzip", id="gzip"),
+        pytest.param(BROKEN["gzip"][0], "a datum without a header, compressed with gzip", id="gzip"),
+        pytest.param(gzip.compress(b"nothing"), "gzip", id="gzip of something else"),
         pytest.param(BROKEN["JSON text"][0], "JSON text", id="JSON"),
         pytest.param(b"[" * 100_000, None, id="endless JSON"),
         pytest.param(b"Obj\x01" + GOOD, "an Avro file, with its schema before the datum", id="an Avro file"),
         pytest.param(
-            b"\x00\x00\x00\x00\x07" + GOOD, "a datum with 5 bytes of a schema registry before it", id="a Kafka frame"
+            b"\x00\x00\x00\x00\x07" + GOOD,
+            "a datum behind a header of 5 bytes (00 and an id of 4 bytes, as Confluent and Apicurio write it)",
+            id="a Kafka frame",
         ),
         pytest.param(cut_in("at", 0), None, id="a cut payload"),
     ],

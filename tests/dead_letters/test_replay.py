@@ -14,8 +14,10 @@ from google.api_core.exceptions import InvalidArgument, NotFound, ServiceUnavail
 
 from headrace.cli.commands.replay_request import ReplayRequest
 from headrace.console.progress_line import ProgressLine
-from headrace.core.dead_letter import Reason
+from headrace.core.dead_letter import DeadLetter, Reason, Sender
+from headrace.core.message import Message
 from headrace.core.resource_names import Names
+from headrace.core.routes import Route, Routes
 from headrace.dead_letters.archived_letter import ArchivedLetter
 from headrace.dead_letters.facts import Fact, State, TrailEntry
 from headrace.dead_letters.filters import Filter
@@ -82,6 +84,23 @@ def test_an_unknown_version_passes_once_its_contract_is_there() -> None:
     assert Forecaster(PACKAGE).forecast([a_good_letter()])[0].forecast is Forecast.PASSES
 
 
+def test_a_letter_of_no_subject_is_judged_as_one_of_the_subject_that_it_has_by_now() -> None:
+    existing = "projects/shop/subscriptions/all"
+    letter = a_good_letter(subject=existing, reason=Reason.UNKNOWN_SCHEMA)
+    letter = replace(letter, attributes={**letter.attributes, "kind": "B"})
+    before = Routes({}, (Route(existing, attribute="kind", subjects={"F": "flight_departed"}),))
+    after = Routes({}, (Route(existing, attribute="kind", subjects={"F": "flight_departed", "B": letter_subject()}),))
+    (judged,) = Forecaster(PACKAGE, before).forecast([letter])
+    assert judged.forecast is Forecast.UNSENDABLE
+    assert judged.why == "no subject: name one for it in `subjects` of all in the settings, or discard it"
+    (judged,) = Forecaster(PACKAGE, after).forecast([letter])
+    assert (judged.forecast, judged.letter.subject) == (Forecast.PASSES, letter_subject())
+
+
+def letter_subject() -> str:
+    return a_good_letter().subject
+
+
 # What is sent.
 
 
@@ -95,14 +114,31 @@ def test_what_is_sent_are_the_letters_bytes_and_attributes_and_which_it_is() -> 
         "headrace-replay-id": letter.id,
         "headrace-replay-count": "3",
         "headrace-replay-first-published": "2026-03-14T15:09:26.535000Z",
+        "headrace-replay-first-message-id": "m1",
     }
+
+
+@pytest.mark.parametrize("first", ["", "m0"])
+def test_a_replay_carries_the_id_of_the_message_that_was_published_first(first: str) -> None:
+    sent = to_message(a_good_letter(first_message_id=first))
+    received = Message("booking_created", sent.data, dict(sent.attributes), "m2", 0)
+    assert received.first_message_id == (first or "m1")
+
+    refused = DeadLetter(received, Reason.TOO_LATE, "window", "").attributes(MOMENT, Sender("p", "headrace"))
+    assert (refused["headrace-dl-message-id"], refused["headrace-dl-first-message-id"]) == ("m2", first or "m1")
+
+
+def test_a_name_of_a_line_that_is_too_long_for_an_attribute_is_not_carried() -> None:
+    letter = a_good_letter(message_id="x" * 1025)
+    assert unsendable_reason(letter) == ""
+    assert "headrace-replay-first-message-id" not in attributes_to_send(letter)
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"attributes": {f"n{number}": "x" for number in range(97)}}, ""),
-        ({"attributes": {f"n{number}": "x" for number in range(98)}}, "too many attributes"),
+        ({"attributes": {f"n{number}": "x" for number in range(96)}}, ""),
+        ({"attributes": {f"n{number}": "x" for number in range(97)}}, "too many attributes"),
         ({"attributes": {"n" * 257: "x"}}, "name"),
         ({"attributes": {"n": "ü" * 513}}, "1024 bytes"),
         ({"ordering_key": "k" * 1025}, "ordering key"),
@@ -241,12 +277,12 @@ class Shelf:
 class Topic:
     """What is published to it; answers with *errors* first."""
 
-    def __init__(self, *errors: Exception, refuses: Sequence[str] = ()) -> None:
-        self.errors, self.refuses = list(errors), refuses
+    def __init__(self, *errors: Exception, refuses: Sequence[str] = (), name: str = "p/topics/booking_created") -> None:
+        self.errors, self.refuses, self.name = list(errors), refuses, name
         self.published: list[str] = []
 
     def publish(self, *, topic: str, messages: Sequence[Any], **options: Any) -> None:
-        assert topic == "projects/p/topics/booking_created"
+        assert topic == f"projects/{self.name}"
         if self.errors:
             raise self.errors.pop(0)
         ids = [each.attributes["headrace-replay-id"] for each in messages]
@@ -259,9 +295,11 @@ def a_plan(shelf: Shelf, **more: Any) -> ReplayPlan:
     return plan_replay(shelf, PACKAGE, Filter(), LATER, **more)  # type: ignore[arg-type]
 
 
-def send(made: ReplayPlan, shelf: Shelf, topic: Topic, limit: RateLimit | None = None) -> ReplayResult:
-    clock = Clock()
-    context = ReplayContext(shelf, shelf, topic, PACKAGE, Names("p"), lambda: datetime.now(UTC), clock)  # type: ignore[arg-type]
+def send(
+    made: ReplayPlan, shelf: Shelf, topic: Topic, limit: RateLimit | None = None, routes: Routes | None = None
+) -> ReplayResult:
+    clock, names = Clock(), Names("p", routes=routes or Routes())
+    context = ReplayContext(shelf, shelf, topic, PACKAGE, names, lambda: datetime.now(UTC), clock)  # type: ignore[arg-type]
     return replay(made, context, OPERATION, limit or RateLimit(None, clock, clock.wait))
 
 
@@ -273,6 +311,30 @@ def test_only_so_many_are_sent_and_no_more_are_looked_at_than_needed() -> None:
     shelf = Shelf(some(2500))
     made = a_plan(shelf, most=700)
     assert (made.matching, made.checked, len(made.chosen)) == (2500, 1000, 700)
+
+
+EXISTING = "projects/acme-shop/subscriptions/all"
+BY_KIND = Route(EXISTING, attribute="kind", subjects={"B": "booking_created"})
+TOPICS = {"booking_created": "projects/acme-shop/topics/bookings"}
+
+
+def a_stray(name: str, kind: str) -> Letter:
+    letter = a_good_letter(name, subject=EXISTING, reason=Reason.UNKNOWN_SCHEMA)
+    return replace(letter, attributes={**letter.attributes, "kind": kind})
+
+
+@pytest.mark.parametrize(
+    ("routes", "topic"),
+    [
+        pytest.param(Routes({}, (BY_KIND,)), "p/topics/booking_created", id="to a topic of Headrace"),
+        pytest.param(Routes(TOPICS, (BY_KIND,)), "acme-shop/topics/bookings", id="to the topic that the settings name"),
+    ],
+)
+def test_a_letter_of_no_subject_is_sent_to_that_which_it_has_by_now(routes: Routes, topic: str) -> None:
+    letters = [a_stray("m1", "B"), a_stray("m2", "X"), a_good_letter("m3")]
+    shelf, sent = Shelf(letters), Topic(name=topic)
+    assert send(a_plan(shelf, routes=routes), shelf, sent, routes=routes).sent == 2
+    assert sorted(sent.published) == sorted([letters[0].id, letters[2].id])
 
 
 def test_what_pubsub_finds_invalid_takes_no_neighbour_down() -> None:

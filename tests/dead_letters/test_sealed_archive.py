@@ -57,6 +57,24 @@ def test_a_row_is_read_as_it_was_written() -> None:
     assert ArchiveReader(Mock(), NAMES, KEY)._piece(a_row()).letter == a_letter()
 
 
+def test_the_id_of_the_first_message_is_kept_in_the_archive_and_in_an_export() -> None:
+    letter = a_letter(first_message_id="m0")
+    archive = ArchiveWriter(NAMES, Mock(), KEY, lambda: datetime.now(UTC))
+    (piece,) = as_pieces(letter)
+    row = archive._letter(piece, NOW)
+    assert ArchiveReader(Mock(), NAMES, KEY)._piece(row | {"reason": str(row["reason"])}).letter == letter
+
+    (exported,) = read_lines([to_line(ArchivedLetter(letter, letter, State.OPEN))])
+    assert exported.letter == exported.edited == letter
+
+
+def test_an_export_from_before_messages_had_first_ids_is_imported() -> None:
+    line = json.loads(a_line())
+    del line["first_message_id"]
+    (exported,) = read_lines([json.dumps(line)])
+    assert exported.letter == a_letter()
+
+
 @pytest.mark.parametrize("column", OTHERWISE)
 def test_a_row_of_which_one_column_was_changed_is_not_believed(column: str) -> None:
     row = a_row()

@@ -45,7 +45,8 @@ FILE = "gs://a-bucket/templates/headrace.json"
 WITH_GCLOUD = pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
 GIVEN_BY_GCLOUD = {"project", "dataflow"}  # the launch itself says them
 IN_THE_IMAGE = {"contracts"}
-NOT_OF_A_JOB_ON_DATAFLOW = EMBEDDED_ALONE | {"profile", "production"}  # both are resolved before the launch
+# The first two are resolved before the launch. A template has only subscriptions of its own names.
+NOT_OF_A_JOB_ON_DATAFLOW = EMBEDDED_ALONE | {"profile", "production", "topics", "subscriptions"}
 
 
 def settings(**changed: Any) -> Settings:

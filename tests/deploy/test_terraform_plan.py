@@ -28,10 +28,19 @@ VALUES: Final[dict[str, Any]] = {
     "alert_emails": ["on-call@example.com"],
     "members": PEOPLE,
 }
+EXISTING: Final[dict[str, Any]] = {
+    "existing_topics": {"booking_created": "projects/some-project/topics/bookings"},
+    "existing_subscriptions": {
+        "projects/some-project/subscriptions/flights-to-bq": ["flight_departed"],
+        "projects/another/subscriptions/flights-to-bq": ["flight_departed"],  # its owner grants access to it
+    },
+}
 # What a binding says of the resource that it is on, and what the code calls it.
 ON: Final[dict[str, tuple[str, list[str]]]] = {
     "project": ("project", ["some-project"]),
-    "topics": ("topic", list(REGISTRY.subjects)),
+    "topics": ("topic", ["flight_departed"]),
+    "existing_topics": ("topic", ["bookings"]),
+    "existing_subscriptions": ("subscription", ["flights-to-bq"]),
     "subscriptions": ("subscription", [f"headrace-{subject}" for subject in REGISTRY.subjects]),
     "dead_letter_topic": ("topic", [DEAD_LETTERS]),
     "dead_letter_subscription": ("subscription", [DEAD_LETTERS]),
@@ -55,7 +64,9 @@ def bound(grant: Grant, plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return planned(tmp_path_factory.mktemp("everything"), {**VALUES, "dataflow": True, "tables_provisioned": True})
+    return planned(
+        tmp_path_factory.mktemp("everything"), {**VALUES, **EXISTING, "dataflow": True, "tables_provisioned": True}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +85,14 @@ def test_every_grant_is_planned_on_what_it_is_for(everything: dict[str, Any]) ->
         assert sorted(each[argument] for each in there) == sorted(names), grant.name
         assert {each["role"] for each in there} <= {grant.role, f"google_project_iam_custom_role.{grant.name}.name"}
     assert accounts(everything) == {each.name for each in principals() if each.kind == "service"}
+
+
+def test_what_exists_is_not_made_again(everything: dict[str, Any], tmp_path: Path) -> None:
+    bookings = 'google_pubsub_subscription.subjects["booking_created"]'
+    assert everything[bookings]["topic"] == "projects/some-project/topics/bookings"
+    assert 'google_pubsub_topic.subjects["booking_created"]' not in everything
+    both = {"projects/some-project/subscriptions/bookings-to-bq": ["booking_created"]}
+    assert bookings not in planned(tmp_path, {**VALUES, **EXISTING, "existing_subscriptions": both})
 
 
 def test_without_dataflow_there_is_nothing_of_it(little: dict[str, Any]) -> None:

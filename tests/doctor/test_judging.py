@@ -12,7 +12,7 @@ import pytest
 from headrace.config.key_files import write_key_file
 from headrace.config.settings import Settings, load_settings
 from headrace.config.usable_settings import usable_settings
-from headrace.core.plan_changes import Change
+from headrace.core.plan_changes import Change, Note
 from headrace.core.plan_refusals import Refusal
 from headrace.doctor.check_contracts import ContractsCheck
 from headrace.doctor.check_credentials import look_at_credentials
@@ -293,3 +293,11 @@ def test_a_resource_is_as_required_or_missing_or_different_or_impossible() -> No
     assert [each.level for each in judged(change("update", can_wait=True))] == [Level.WARNING]
     (refused,) = judged(Refusal("table", "p.d.t", "it is a view", "rename it"))
     assert (refused.level, refused.what, refused.remedy) == (Level.PROBLEM, "it is a view", "rename it")
+
+
+@pytest.mark.parametrize(("matters", "level"), [(True, Level.WARNING), (False, Level.OK)])
+def test_a_choice_of_another_team_is_a_warning_if_it_may_lose_events(matters: bool, level: Level) -> None:
+    note = Note("subscription", "projects/shop/subscriptions/s", "it has a filter", "remove it", matters)
+    assert list(judge_resource("subscription s", [note])) == [
+        Finding(level, "subscription s", "it has a filter", "remove it")
+    ]

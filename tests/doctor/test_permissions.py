@@ -12,6 +12,7 @@ from google.api_core.exceptions import Forbidden, MethodNotImplemented, NotFound
 
 from deploy.permissions import RESOURCES, grants
 from headrace.core.resource_names import Names
+from headrace.core.routes import Route, Routes
 from headrace.doctor.check_permissions import askable, permission_checks
 from headrace.doctor.findings import Finding, Level
 from headrace.doctor.needed_permissions import Need, is_known, known_commands, needs, of_commands
@@ -21,7 +22,11 @@ from headrace.runtime.reachability import Service
 from tests.cli.test_cli import COMMANDS
 from tests.support.builders import PACKAGE
 
-NAMES = Names("a-project")
+ROUTES = Routes(
+    {"booking_created": "projects/shop/topics/bookings"},
+    (Route("projects/shop/subscriptions/flights-to-bq", "flight_departed"),),
+)
+NAMES = Names("a-project", routes=ROUTES)
 TOPIC = Resource(Kind.TOPIC, NAMES.topic("flight_departed"))
 TABLE = Resource(Kind.TABLE, "a-project.headrace.flights")
 PROJECT = Resource(Kind.PROJECT, "a-project")

@@ -100,17 +100,24 @@ class Engine:
     """One process: its journal, its keeper, and a clock that is *off*."""
 
     def __init__(
-        self, service: Service, folder: Path, off: timedelta = timedelta(0), tables: dict[str, str] = TABLES
+        self,
+        service: Service,
+        folder: Path,
+        off: timedelta = timedelta(0),
+        tables: dict[str, str] = TABLES,
+        existing: str = "",
     ) -> None:
         self.journal = Journal.open(folder)
         self.journal.claim("me", to_micros(service.now), LEASE)
         run = f"run {next(RUNS)}"
-        self.claims = SubscriptionClaims(service, self.journal.id, run, list(tables.values()))
+        filled_by = {table: tuple(filter(None, (name, existing))) for table, name in tables.items()}
+        names = list(dict.fromkeys(name for names in filled_by.values() for name in names))
+        self.claims = SubscriptionClaims(service, self.journal.id, run, names)
         self.keeper = ClaimKeeper(
             self.claims,  # type: ignore[arg-type]
             self.journal,
             run=run,
-            tables=tables,
+            tables=filled_by,
             streams=service,  # type: ignore[arg-type]
             retry=RetryPolicy("claim", SubjectStatus("claim"), threading.Event()),
             clock=lambda: to_micros(service.now + off),
@@ -351,6 +358,23 @@ def test_that_another_served_one_of_several_subscriptions_is_noticed_after_a_run
     service.pass_(seconds=9)
     again = Engine(service, tmp_path / "a", tables=both).serve()
     assert [again.journal.is_taken_over(each) for each in ("flights", "bookings")] == [False, True]
+
+
+def test_another_that_served_one_of_the_subscriptions_of_a_table_has_taken_the_table_over(tmp_path: Path) -> None:
+    #  a: flights from two|b: the existing one of them alone|a
+    service = Service()
+    Engine(service, tmp_path / "a", existing="flights-to-bq").serve("s1").end()
+    service.pass_(seconds=1)
+    Engine(service, tmp_path / "b", tables={"others": "other"}, existing="flights-to-bq").serve("s2").end()
+    service.pass_(seconds=1)
+    assert Engine(service, tmp_path / "a", existing="flights-to-bq").serve().journal.is_taken_over("flights")
+
+
+def test_a_subscription_that_is_read_for_the_first_time_makes_its_table_look_up_older_events(tmp_path: Path) -> None:
+    service = Service()
+    Engine(service, tmp_path / "a").serve("s1").end()
+    service.pass_(seconds=1)
+    assert Engine(service, tmp_path / "a", existing="flights-to-bq").serve().journal.is_taken_over("flights")
 
 
 def test_one_that_was_stopped_before_it_served_does_not_say_that_it_did(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     def make() -> Behind:
         samples, status, stop = Samples(clock), SubjectStatus(SUBJECT), threading.Event()
         puller: Any = samples
-        circuit = SubjectCircuit(job, SUBJECT, journal=journal, puller=puller, status=status, stop=stop)
+        circuit = SubjectCircuit(job, SUBJECT, journal=journal, source=puller, status=status, stop=stop)
         return Behind(circuit, journal, samples, status, stop, clock)
 
     yield make

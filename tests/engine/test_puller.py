@@ -136,13 +136,13 @@ def test_an_empty_pull_says_that_nothing_is_there_unless_another_may_be_bringing
 def find_nothing(puller: Puller) -> None:
     """Pulls found nothing for more than twice as long as a dead engine may hold messages."""
     for moment in (EARLY, LATE):
-        puller._drained.note_empty(moment, puller._leases.seconds)
+        puller._drained.note_empty(moment, puller.leases.seconds)
 
 
 def test_published_messages_are_settled_after_a_drain_as_long_as_a_message_may_be_held(puller: Puller) -> None:
-    puller._drained.note_empty(EARLY, puller._leases.seconds)
+    puller._drained.note_empty(EARLY, puller.leases.seconds)
     assert puller.drained_at == 0
-    puller._drained.note_empty(LATE, puller._leases.seconds)
+    puller._drained.note_empty(LATE, puller.leases.seconds)
     assert puller.drained_at == LATE - HELD
 
 
@@ -150,7 +150,7 @@ def test_nothing_is_settled_while_a_message_is_held(puller: Puller, calls: Scrip
     find_nothing(puller)
     calls.answer(1)
     assert puller.drained_at == 0
-    puller._leases.let_go(puller.take(10, 0.0))
+    puller.leases.let_go(puller.take(10, 0.0))
     assert puller.drained_at == LATE - HELD
 
 
@@ -198,18 +198,18 @@ def test_what_a_pull_brings_while_it_is_stopped_is_handed_back(puller: Puller, c
 
 
 def test_leases_are_renewed_while_messages_are_held(calls: Scripted, puller: Puller) -> None:
-    puller._leases.seconds = 0.2
+    puller.leases.seconds = 0.2
     calls.answer(0)  # so that the next one is leased for as long as that
     wait_for(lambda: len(calls.asked) == 1)
     calls.answer(1)
     wait_for(lambda: len(calls.leased) > 2)
-    puller.acknowledge = lambda pulled: puller._leases.let_go(pulled)  # type: ignore[method-assign]
+    puller.acknowledge = lambda pulled: puller.leases.let_go(pulled)  # type: ignore[method-assign]
     puller.acknowledge(puller.take(10, 0.0))
-    assert not puller._leases.held
+    assert not puller.leases.held
 
 
 def test_leases_are_renewed_while_pulls_fail(calls: Scripted, puller: Puller, status: SubjectStatus) -> None:
-    puller._leases.seconds = 0.2
+    puller.leases.seconds = 0.2
     calls.answer(0)  # so that the next one is leased for as long as that
     wait_for(lambda: len(calls.asked) == 1)
     calls.answer(1)

@@ -10,12 +10,15 @@ from typing import Any
 from google.pubsub_v1.types import PubsubMessage, PullResponse, ReceivedMessage
 
 from headrace.engine.journal import Journal
-from headrace.engine.sources import SUBJECTS_A_CONNECTION, from_subscriptions
+from headrace.engine.origins import SUBSCRIPTIONS_A_CONNECTION
+from headrace.engine.sources import from_subscriptions
 from headrace.engine.status import SubjectStatus
 from headrace.schemas.registry import Registry
 from headrace.steps.circuit_breaker import CircuitState
 from tests.support.builders import a_contract
-from tests.support.one_subject import NAMES, a_job
+from tests.support.one_subject import NAMES, Publisher, a_job
+
+STRAYS: dict[str, Any] = {"open_publisher": Publisher, "status_of": SubjectStatus}
 
 
 class Subscriber:
@@ -36,7 +39,7 @@ class Subscriber:
 
 
 def test_each_subject_is_pulled_from_its_own_subscription_over_a_connection_of_not_too_many(tmp_path: Path) -> None:
-    count = 2 * SUBJECTS_A_CONNECTION + 1
+    count = 2 * SUBSCRIPTIONS_A_CONNECTION + 1
     contracts = [a_contract(subject=f"s{number:03}", table=f"t{number:03}") for number in range(count)]
     job = a_job(Registry({each.ref: each for each in contracts}))
     connections: list[Subscriber] = []
@@ -46,13 +49,13 @@ def test_each_subject_is_pulled_from_its_own_subscription_over_a_connection_of_n
         return connections[-1]
 
     journal = Journal.open(tmp_path / "journal")
-    open_source = from_subscriptions(job, NAMES, journal, open_subscriber, lambda _: 0)
+    open_source = from_subscriptions(job, NAMES, journal, open_subscriber, lambda _: 0, **STRAYS)
     for subject in job.registry.subjects:
         source: Any = open_source(subject, SubjectStatus(subject), threading.Event())[0]
         (message,) = source.sample(1)
         assert (message.subject, message.message_id) == (subject, f"of {NAMES.subscription(subject)}")
 
-    assert [len(each.pulled) for each in connections] == [SUBJECTS_A_CONNECTION, SUBJECTS_A_CONNECTION, 1]
+    assert [len(each.pulled) for each in connections] == [SUBSCRIPTIONS_A_CONNECTION, SUBSCRIPTIONS_A_CONNECTION, 1]
     journal.close()
 
 
@@ -65,7 +68,7 @@ def test_a_subject_of_which_too_much_is_unreadable_waits(tmp_path: Path) -> None
     status, stop = SubjectStatus("s"), threading.Event()
     subscriber: Any = Subscriber()
     open_source = from_subscriptions(
-        a_job(Registry({contract.ref: contract})), NAMES, journal, lambda: subscriber, lambda _: 0
+        a_job(Registry({contract.ref: contract})), NAMES, journal, lambda: subscriber, lambda _: 0, **STRAYS
     )
     _, preparer = open_source("s", status, stop)
 

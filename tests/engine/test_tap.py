@@ -103,7 +103,7 @@ def test_of_many_events_of_a_round_it_keeps_a_sample_and_counts_all() -> None:
 def test_many_rows_push_out_older_rows_but_no_dead_letter() -> None:
     tap = a_tap(Clock())
     tap.look(0)
-    tap.note_letters(SOURCE, [a_letter()])
+    tap.note_letters("p", [a_letter()])
     for number in range(KEPT // SAMPLE + 2):
         tap.note(Outcome.WRITTEN, a_batch(*[str(number)] * SAMPLE))
     events = tap.look(0).events
@@ -135,7 +135,7 @@ def test_a_dead_letter_shows_its_reason_and_its_id_and_none_of_its_bytes() -> No
     tap = a_tap(Clock())
     tap.look(0)
     letter = a_letter()
-    tap.note_letters(SOURCE, [letter])
+    tap.note_letters("p", [letter])
     (event,) = tap.look(0).events
     assert (event.reason, event.detail, event.row) == ("too_late", "2 days late", None)
     assert event.letter_id == letter.letter_id(SOURCE)

@@ -37,12 +37,17 @@ class Subject(NamedTuple):
 
 def load() -> list[Subject]:
     """The subjects of the file, then the contracts of hostile payloads that are known."""
-    subjects = [_subject(json.loads(line)) for line in FILE.read_text().splitlines()]
+    subjects = load_good()
     known: dict[str, Subject] = {}
     for contract, payload in PAYLOADS.values():
         if len(payload) < 100_000:
             known.setdefault(contract.json, Subject(contract, contract, [])).payloads.append(payload)
     return [*subjects, *known.values()]
+
+
+def load_good() -> list[Subject]:
+    """The subjects of the file, whose payloads are all valid."""
+    return [_subject(json.loads(line)) for line in FILE.read_text().splitlines()]
 
 
 def _subject(line: dict[str, Any]) -> Subject:

@@ -28,6 +28,7 @@ from headrace.cli.app import app
 from headrace.cli.commands.backfill_day import build_replacement
 from headrace.config.key_files import write_key_file
 from headrace.config.settings import Settings
+from headrace.config.subscription_settings import SubscriptionSettings
 from headrace.console.archive_access import open_collector
 from headrace.core.message import Message
 from headrace.core.outcome import Outcome
@@ -76,22 +77,39 @@ class Day:
     def __init__(self, project: str, folder: Path) -> None:
         for name in ("archive", "masking"):
             write_key_file(folder / f"{name}.key", os.urandom(32))
+        self.topic, self.subscription = (
+            f"projects/{project}-shop/topics/bookings",
+            f"projects/{project}-shop/subscriptions/flights-to-bq",
+        )
+        topics = {"booking_created": self.topic}
+        subscription = SubscriptionSettings(name=self.subscription, subject="flight_departed")
         self.environment: dict[str, str | None] = {
             "HEADRACE_PROJECT": project,
+            "HEADRACE_TOPICS": json.dumps(topics),
+            "HEADRACE_SUBSCRIPTIONS": json.dumps([{"name": self.subscription, "subject": "flight_departed"}]),
             "HEADRACE_CONTRACTS": str(SAMPLES),
             "HEADRACE_ARCHIVE_KEY_FILE": str(folder / "archive.key"),
             "HEADRACE_MASKING_KEY_FILE": str(folder / "masking.key"),
             "HEADRACE_ACTOR": "ada",
         }
         settings = Settings(
-            project=project, contracts=SAMPLES, archive_key_file=folder / "archive.key", journal=folder / "journal"
+            project=project,
+            contracts=SAMPLES,
+            archive_key_file=folder / "archive.key",
+            journal=folder / "journal",
+            topics=topics,
+            subscriptions=(subscription,),
         )
         self.service = Service(PACKAGE, settings)
         self.calls = Calls(settings.names, ROLLED_UP)
         self.flight = a_flight(scheduled_at=NOW, departed_at=NOW)
 
     def terraform(self) -> None:
-        """Make what Terraform makes."""
+        """Make what another team has made, and what Terraform makes."""
+        open_gapic_publisher().create_topic(name=self.topic)
+        flights = f"projects/{self.service.settings.project}-shop/topics/flights"
+        open_gapic_publisher().create_topic(name=flights)
+        open_subscriber().create_subscription(name=self.subscription, topic=flights)
         settings = self.service.settings
         clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(settings.project))
         apply([each for each in plan(PACKAGE, settings.names, "EU", clients) if each.what in BY_TERRAFORM])
@@ -115,9 +133,14 @@ class Day:
     def publish(self) -> None:
         with (
             self.calls.by("publisher"),
-            EventProducer(PubSubPublisher(self.service.settings.project), source="/a", registry=PACKAGE) as producer,
+            EventProducer(
+                PubSubPublisher(self.service.settings.project, topics=self.service.settings.topics),
+                source="/a",
+                registry=PACKAGE,
+            ) as producer,
         ):
             producer.publish("flight_departed", self.flight)
+            producer.publish("booking_created", a_booking(created_at=NOW))
 
     def ingest(self, acknowledged: int) -> None:
         with self.calls.by("job"):
@@ -247,7 +270,7 @@ def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: 
         day.publish()
         day.service.publish("flight_departed", [flight_message("f-1"), (b"x", {})])
         day.service.publish("booking_created", [a_wire("b-0"), (b"x", a_wire("b-1")[1])])
-        day.ingest(5)
+        day.ingest(6)
         day.look_after_a_mishap("job")
         day.let_hours_pass("job")
         day.backfill(tmp_path)
@@ -270,6 +293,7 @@ def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: 
 def test_the_job_that_dataflow_gets_needs_no_more(project: str, tmp_path: Path) -> None:
     day = Day(project, tmp_path)
     with recording(day.calls):
+        day.terraform()
         day.service.provision()
         day.service.publish("flight_departed", [flight_message("f-1"), flight_message("f-1"), (b"x", {})])
         with day.calls.by("job"):

@@ -57,24 +57,25 @@ def a_timely_letter(name: str, **changes: Any) -> Letter:
 class Office:
     """A service with an archive, and its operator."""
 
-    def __init__(self, project: str, folder: Path, **settings: Any) -> None:
+    def __init__(self, project: str, folder: Path, registry: Registry = PACKAGE, **settings: Any) -> None:
         self.key = write_key_file(folder / "archive.key", os.urandom(32))
-        self.service = a_service(project, archive_key_file=self.key, **settings)
+        self.registry = registry
+        self.service = a_service(project, registry, archive_key_file=self.key, **settings)
         self.reader = open_reader(self.service.settings)
         self.collector = open_collector(self.service.settings, threading.Event())
         self.context = ReplayContext(
             self.reader,
             open_archive(self.service.settings),
             open_gapic_publisher(),
-            PACKAGE,
+            registry,
             self.service.names,
             lambda: datetime.now(UTC),
             time.monotonic,
         )
 
-    def ingest(self, acknowledged: int, letters: int = 0, registry: Registry = PACKAGE) -> Embedded:
+    def ingest(self, acknowledged: int, letters: int = 0, registry: Registry | None = None) -> Embedded:
         """Run the engine until so many messages are done; collect so many letters."""
-        self.service.registry = registry
+        self.service.registry = registry or self.registry
         engine = self.service.run_until(acknowledged)
         assert engine.progress.acknowledged == acknowledged
         until = self.collector.collected + letters
@@ -83,7 +84,7 @@ class Office:
         return engine
 
     def plan_replay(self, wanted: Filter | None = None, **more: Any) -> ReplayPlan:
-        return plan_replay(self.reader, PACKAGE, wanted or Filter(), datetime.now(UTC), **more)
+        return plan_replay(self.reader, self.registry, wanted or Filter(), datetime.now(UTC), **more)
 
     def replay(self, wanted: Filter | None = None, **more: Any) -> ReplayResult:
         return self.send(self.plan_replay(wanted, **more))
@@ -123,13 +124,15 @@ class Office:
         return kept.current
 
     def edit(self, letter: Letter, patch: Mapping[str, Any], **attributes: str) -> None:
-        edited = edit_event(letter, LetterChange(patch=patch or None, set_attributes=attributes), PACKAGE).letter
+        edited = edit_event(letter, LetterChange(patch=patch or None, set_attributes=attributes), self.registry).letter
         fact = Fact(letter.id, letter.attempt, Action.EDITED, datetime.now(UTC), "ada", "edit", "", edited)
         self.context.archive.append_facts([fact])
 
     def check(self) -> None:
         client = open_bigquery(self.service.settings.project)
-        assert [each.differences for each in count_subjects(PACKAGE, self.service.names, client)] == [[], []]
+        assert [each.differences for each in count_subjects(self.registry, self.service.names, client)] == [
+            [] for _ in self.registry.subjects
+        ]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from headrace.config import profiles, setting_origins
+from headrace.config import profiles, setting_origins, subscription_settings
 from headrace.config.settings import Settings, load_settings
 from headrace.config.settings import SettingsError as JobsError
 from headrace.producers import EventProducer, ProducerConfigError, config
@@ -197,6 +197,57 @@ def test_a_producer_publishes_to_the_project_with_the_contracts_of_the_file() ->
         producer.publish("flight_departed", a_flight())
     assert opened == ["a-project"]
     assert [each.attributes["ce-source"] for each in fake.messages] == ["/checkout"]
+
+
+TOPICS: list[tuple[str, str | None, dict[str, str]]] = [
+    ("", None, {}),
+    ('[topics]\na_b = "one"\n', None, {}),
+    ('[topics]\na_b = "one"\nc_d = "two"\n[profile.dev.topics]\na_b = "projects/shop/topics/three"\n', "dev", {}),
+    ('[topics]\na_b = "one"\n', None, {"HEADRACE_TOPICS": '{"a_b": "four", "e_f": "five"}'}),
+    ('[topics]\na_b = "one"\n', None, {"HEADRACE_TOPICS": '{"a_b": "six"}', "HEADRACE_TOPICS__A_B": "seven"}),
+]
+
+
+@pytest.mark.parametrize(("text", "profile", "variables"), TOPICS)
+def test_topics_are_those_of_the_job(
+    text: str, profile: str | None, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write('project = "a-project"\ncontracts = "c"\n' + text)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert ProducerConfig.read(profile=profile).topics == load_settings(profile=profile).topics
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "expected"),
+    [
+        ('topics = "one"\n', {}, "headrace.toml: topics: not a table; write the name of a topic for each subject"),
+        ('[topics]\na_b = "x/y"\n', {}, "headrace.toml: topics: a_b: not a topic; write orders, or projects/acme-shop"),
+        ("", {"HEADRACE_TOPICS": "{a secret"}, "variable HEADRACE_TOPICS: not a table; write the name of a topic"),
+        ("", {"HEADRACE_TOPICS__A_B": "x/y"}, "variable HEADRACE_TOPICS__A_B: a_b: not a topic; write orders"),
+    ],
+)
+def test_a_topic_that_is_none_is_refused(
+    text: str, variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write('project = "a-project"\ncontracts = "c"\n' + text)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ProducerConfigError, match=f"^{expected}"):
+        ProducerConfig.read()
+
+
+def test_a_publisher_gets_the_topics_that_the_settings_name() -> None:
+    write(f'project = "a-project"\ncontracts = "{SAMPLES}"\n[topics]\nflight_departed = "flights"\n')
+    opened: list[dict[str, Any]] = []
+
+    def open_publisher(project: str, **named: Any) -> FakePublisher:
+        opened.append(named)
+        return FakePublisher()
+
+    EventProducer.from_config(source="/checkout", open_publisher=open_publisher).close()
+    assert opened == [{"topics": {"flight_departed": "flights"}}]
+    assert config.TOPIC == subscription_settings.TOPIC
 
 
 def test_every_setting_is_an_argument_of_the_producer() -> None:

@@ -200,7 +200,7 @@ CHECKLISTS: Final = (
         of_names(["PULL_SECONDS"]),
         (
             Place(f"{STREAM}/engine/puller.py", "the shortest, `PULL_SECONDS`", r"\n{value}: "),
-            Place(f"{STREAM}/engine/sources.py", "how it grows with the number of subjects", r"interval\({value}"),
+            Place(f"{STREAM}/engine/origins.py", "how it grows with the number of subjects", r"interval\({value}"),
         ),
         "tests/engine/test_puller.py",
     ),

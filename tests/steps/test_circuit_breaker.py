@@ -16,6 +16,7 @@ from headrace.config.secrets import HeldKey
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
+from headrace.core.routes import Routes
 from headrace.schemas.errors import ContractError
 from headrace.steps.circuit_breaker import COUNTED, FLOOR, WINDOW, CircuitBreaker, CircuitOpenError, counted, describe
 from headrace.steps.decode.decode_messages import Decoder
@@ -287,7 +288,9 @@ def tagged(outputs: Iterable[MicroBatch | TaggedOutput[Any, Any]]) -> list[Tagge
 def test_on_dataflow_a_bundle_fails_before_any_letter_and_again_until_it_can_be_read() -> None:
     def bundle(now: int, count: int, job: bytes = b"a job") -> int:
         # A bundle that fails takes its step along.
-        step = _DecodeFn(PACKAGE, WINDOW, lambda: now, HeldKey(job.ljust(32)), Decoder)
+        step = _DecodeFn(
+            PACKAGE, Routes(), window=WINDOW, clock=lambda: now, sealing=HeldKey(job.ljust(32)), decoder=Decoder
+        )
         step.setup()
         unreadable = [Message("flight_departed", b"\xff", {}, str(number), 0) for number in range(count)]
         return len([each for each in tagged(step.process(unreadable)) if each.tag == "dead_letters"])
@@ -302,7 +305,9 @@ def test_on_dataflow_a_bundle_fails_before_any_letter_and_again_until_it_can_be_
 def test_on_dataflow_a_blocked_subject_becomes_dead_letters_and_opens_no_circuit() -> None:
     why = ContractError("flight_departed.v2.carrier", "string cannot be read as bytes", "keep the type")
     registry = PACKAGE.blocking({"flight_departed": why})
-    step = _DecodeFn(registry, WINDOW, lambda: 0, HeldKey(b"a blocked job".ljust(32)), Decoder)
+    step = _DecodeFn(
+        registry, Routes(), window=WINDOW, clock=lambda: 0, sealing=HeldKey(b"a blocked job".ljust(32)), decoder=Decoder
+    )
     step.setup()
 
     found = tagged(step.process([Message("flight_departed", b"", {}, str(number), 0) for number in range(2 * FLOOR)]))

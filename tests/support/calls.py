@@ -179,8 +179,10 @@ def _resources(names: Names, registry: Registry) -> dict[str, str]:
         names.table(ENGINES): "engines",
         names.table(COMPLETENESS): "completeness",
     }
+    found |= dict.fromkeys(names.routes.topics.values(), "existing_topics")
+    found |= dict.fromkeys((each.subscription for each in names.routes.routes), "existing_subscriptions")
     for subject in registry.subjects:
-        found[names.topic(subject)] = "topics"
+        found[names.own_topic(subject)] = "topics"
         found[names.subscription(subject)] = "subscriptions"
         found[names.table(registry.latest(subject).options.table)] = "tables"
         found |= {names.table(each.name): "rollups" for each in registry.latest(subject).transformations.rollups}

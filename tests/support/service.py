@@ -39,7 +39,7 @@ class Service:
 
     @property
     def names(self) -> Names:
-        return Names(self.settings.project, self.settings.dataset)
+        return self.settings.names
 
     def provision(self) -> int:
         clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(self.settings.project))

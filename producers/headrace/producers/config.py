@@ -6,11 +6,12 @@ The names and rules are those of the job's settings; ``tests/producers/test_conf
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +21,9 @@ FILE: Final = Path("headrace.toml")
 PREFIX: Final = "HEADRACE_"
 PRODUCTION_PROFILES: Final = ("prod", "production")
 PROJECT: Final = r"^[a-z][a-z0-9-]{2,61}[a-z0-9]$"
+TOPIC: Final = r"(projects/[a-z][a-z0-9.:-]{2,100}[a-z0-9]/topics/)?[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
 EMULATOR: Final = "PUBSUB_EMULATOR_HOST"
-KEYS: Final = ("project", "contracts", "production")
+KEYS: Final = ("project", "contracts", "topics", "production")
 _BOOLEANS: Final = {
     **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
     **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
@@ -34,10 +36,11 @@ class ProducerConfigError(HeadraceError, ValueError, error_code="HR-311", exit_c
 
 @dataclass(frozen=True, slots=True)
 class ProducerConfig:
-    """The Google Cloud project of the topics, and the folder of the contracts."""
+    """The Google Cloud project, the folder of the contracts, and the existing *topics* by subject."""
 
     project: str
     contracts: Path
+    topics: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -58,7 +61,7 @@ class ProducerConfig:
             ProducerConfigError: the file or a setting is missing or invalid, or a production profile meets an emulator.
         """
         sources = _Sources.of({"project": project, "contracts": contracts}, profile, file, environment)
-        config = cls(sources.project(), sources.contracts())
+        config = cls(sources.project(), sources.contracts(), sources.topics())
         if environment.get(EMULATOR) and sources.is_production():
             raise ProducerConfigError(
                 f"{sources.name}: production: conflicts with {EMULATOR}, a production job uses no emulator; "
@@ -114,6 +117,20 @@ class _Sources:
             raise ProducerConfigError(f"{found.place}: not text; write the name of the folder of your .avsc files")
         return found.folder / found.value
 
+    def topics(self) -> dict[str, str]:
+        """Return the topics of the file, overridden by those of variables: a table in JSON, or one for each subject."""
+        given = self.values.get("topics", {})
+        topics = {**_checked_topics(given, f"{self.name}: topics")}
+        variables = {name.upper(): name for name in self.environment}
+        if name := variables.get(f"{PREFIX}TOPICS"):
+            topics |= _checked_topics(_from_json(self.environment[name]), f"variable {name}")
+        of_subjects = f"{PREFIX}TOPICS__"
+        for upper, name in sorted(variables.items()):
+            if upper.startswith(of_subjects):
+                subject = upper.removeprefix(of_subjects).lower()
+                topics |= _checked_topics({subject: self.environment[name]}, f"variable {name}")
+        return topics
+
     def is_production(self) -> bool:
         found = self._find("production")
         value = found.value if found else False
@@ -142,6 +159,23 @@ class _Sources:
         if key in self.values:
             return _Found(self.values[key], f"{self.name}: {key}", self.name.parent)
         return None
+
+
+def _from_json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _checked_topics(given: object, place: str) -> dict[str, str]:
+    if not isinstance(given, dict):
+        raise ProducerConfigError(f"{place}: not a table; write the name of a topic for each subject")
+    for subject, topic in given.items():
+        if not isinstance(topic, str) or not re.fullmatch(TOPIC, topic):
+            remedy = "write orders, or projects/acme-shop/topics/orders"
+            raise ProducerConfigError(f"{place}: {subject}: not a topic; {remedy}")
+    return given
 
 
 def _read(file: Path) -> Mapping[str, Any] | None:
@@ -178,4 +212,6 @@ def _with_profile(content: Mapping[str, Any], profile: str | None, file: Path) -
         )
     implied = {"production": True} if profile in PRODUCTION_PROFILES else {}
     chosen: dict[str, Any] = profiles[profile]
-    return implied | top | chosen
+    below, above = top.get("topics"), chosen.get("topics")
+    topics = {"topics": below | above} if isinstance(below, dict) and isinstance(above, dict) else {}
+    return implied | top | chosen | topics

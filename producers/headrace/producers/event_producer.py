@@ -59,13 +59,14 @@ class EventProducer:
         contracts: Path | str | None = None,
         profile: str | None = None,
         file: Path | str | None = None,
-        open_publisher: Callable[[str], Publisher] = PubSubPublisher,
+        open_publisher: Callable[..., Publisher] = PubSubPublisher,
     ) -> EventProducer:
         """Return a producer with the project and the contracts that the job's settings name.
 
         An argument overrides a variable ``HEADRACE_*``, which overrides the profile, which overrides ``headrace.toml``
         in the working folder, or *file*. *open_publisher* makes the publisher for the project: give
-        ``partial(PubSubPublisher, ordered=True)`` for ordering keys.
+        ``partial(PubSubPublisher, ordered=True)`` for ordering keys. It also gets *topics*, the existing topics by
+        subject, if the settings name any.
 
         Raises:
             ProducerConfigError: the file or a setting is missing or invalid.
@@ -73,7 +74,8 @@ class EventProducer:
         """
         config = ProducerConfig.read(project=project, contracts=contracts, profile=profile, file=file)
         registry = Registry.load(config.contracts)
-        return cls(open_publisher(config.project), source=source, registry=registry)
+        named: dict[str, Any] = {"topics": config.topics} if config.topics else {}
+        return cls(open_publisher(config.project, **named), source=source, registry=registry)
 
     def publish(
         self,

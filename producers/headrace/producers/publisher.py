@@ -52,6 +52,9 @@ class Publisher(Protocol):
 class PubSubPublisher:
     """Publishes to ``projects/<project>/topics/<subject>`` in batches; blocks while too much is unconfirmed.
 
+    *topics* names existing topics of subjects, such as ``{"order_placed": "projects/acme-shop/topics/orders"}``. A name
+    without a project is of *project*.
+
     The client is opened at the first publish, and again in a forked child. So a server may fork after it has made its
     producer, preferably while no messages are unconfirmed. ``PUBSUB_EMULATOR_HOST`` works with or without a scheme.
     Thread-safe.
@@ -70,6 +73,7 @@ class PubSubPublisher:
         batch_bytes: int = BATCH_BYTES,
         batch_seconds: float = BATCH_SECONDS,
         ordered: bool = False,
+        topics: Mapping[str, str] | None = None,
     ) -> None:
         if not project:
             raise ValueError("project: empty; name the Google Cloud project of the topics")
@@ -80,6 +84,7 @@ class PubSubPublisher:
         from google.cloud import pubsub_v1
 
         self._project = project
+        self._topics = dict(topics or {})
         self._ordered = ordered
         self._batch = pubsub_v1.types.BatchSettings(batch_bytes, batch_seconds, batch_messages)
         self._flow = pubsub_v1.types.PublishFlowControl(
@@ -92,12 +97,12 @@ class PubSubPublisher:
 
     def publish(self, subject: str, data: bytes, attributes: dict[str, str], ordering_key: str) -> Future[str]:
         """Publish one event's message; blocks while too many messages or bytes are unconfirmed."""
-        return self.publish_message(subject, data, attributes, ordering_key)
+        return self.publish_message(self._topics.get(subject, subject), data, attributes, ordering_key)
 
     def publish_message(
-        self, topic_id: str, data: bytes, attributes: Mapping[str, str], ordering_key: str = ""
+        self, topic: str, data: bytes, attributes: Mapping[str, str], ordering_key: str = ""
     ) -> Future[str]:
-        """Publish any bytes and attributes, unchanged, to the topic *topic_id* of the project.
+        """Publish any bytes and attributes, unchanged, to a *topic*: the id of one of the project, or a full name.
 
         When a message fails, the messages already sent with the same ordering key fail too. The next message published
         with that key resumes it. Blocks like :meth:`publish`; do not call it from a future's callback.
@@ -112,7 +117,8 @@ class PubSubPublisher:
         """
         if ordering_key and not self._ordered:
             raise ValueError("ordering_key: this publisher is not ordered; make it with PubSubPublisher(ordered=True)")
-        client, topic = self._opened(), f"projects/{self._project}/topics/{topic_id}"
+        client = self._opened()
+        topic = topic if topic.startswith("projects/") else f"projects/{self._project}/topics/{topic}"
         if not _TAKEN.isdisjoint(attributes):
             return _publish_at_once(client, topic, data, attributes, ordering_key)
         given: Mapping[str, Any] = attributes  # passed as keywords beside arguments of other types

@@ -10,10 +10,8 @@ import struct
 from array import array
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple
-from uuid import UUID
+from typing import Any, Final, NamedTuple, assert_never
 
 from headrace.schemas.envelope import EPOCH, to_micros
 from headrace.schemas.layout import Column, Layout
@@ -115,41 +113,40 @@ def _absent(column: Column) -> Content | None:
 
 
 def content_of(column: Column, value: Any) -> Content | None:
-    """Return the words of one value of *column*, given as Python has it; None for null.
-
-    Raises:
-        TypeError: a value of another type.
-    """
-    match column.layout, value:
-        case _, None:
-            return None
-        case ((Layout.BITS | Layout.INT32 | Layout.INT64), int()):
-            return of_whole(value)
-        case Layout.INT64, datetime():
-            return of_whole(to_micros(value if value.tzinfo else value.replace(tzinfo=UTC)))
-        case Layout.INT64, time():
-            return of_whole(to_micros(datetime.combine(EPOCH.date(), value, UTC)))
-        case Layout.INT32, date():
-            return of_whole(value.toordinal() - EPOCH.toordinal())
-        case ((Layout.FLOAT32 | Layout.FLOAT64), float() | int()):
+    """Return the content of one value of *column*, given as Python has it; None for null."""
+    if value is None:
+        return None
+    match column.layout:
+        case Layout.BITS | Layout.INT32 | Layout.INT64:
+            return of_whole(_number_of(value))
+        case Layout.FLOAT32 | Layout.FLOAT64:
             return of_float(value)
-        case Layout.VARIABLE, str() | bytes():
-            return of_text(value.encode() if isinstance(value, str) else value)
-        case Layout.VARIABLE, UUID():
-            return of_text(str(value).encode())
-        case ((Layout.DECIMAL128 | Layout.DECIMAL256), Decimal()):
+        case Layout.VARIABLE:
+            return of_text(value if isinstance(value, bytes) else str(value).encode())
+        case Layout.DECIMAL128 | Layout.DECIMAL256:
             return of_decimal(int(f"{value:f}".replace(".", "")))
-        case Layout.LIST, dict():
-            return content_of(column, [{"key": key, "value": each} for key, each in value.items()])
-        case Layout.LIST, list():
-            return of_list(column, [content_of(column.children[0], item) for item in value])
-        case Layout.STRUCT, dict():
-            given = [
-                value.get(each.name, None if each.default is MISSING else each.default) for each in column.children
-            ]
+        case Layout.LIST:
+            entries = isinstance(value, dict)
+            items = [{"key": key, "value": each} for key, each in value.items()] if entries else value
+            return of_list(column, [content_of(column.children[0], item) for item in items])
+        case Layout.STRUCT:
+            given = [value.get(each.name, _default_of(each)) for each in column.children]
             return of_record(members_of(column), [*map(content_of, column.children, given)])
         case _:
-            raise TypeError(f"a {type(value).__name__} in a column of layout {column.layout.name}")
+            assert_never(column.layout)
+
+
+def _number_of(value: Any) -> int:
+    """Return a whole number, or a time as the number that its column has."""
+    match value:
+        case datetime():
+            return to_micros(value if value.tzinfo else value.replace(tzinfo=UTC))
+        case time():
+            return to_micros(datetime.combine(EPOCH.date(), value, UTC))
+        case date():
+            return value.toordinal() - EPOCH.toordinal()
+        case _:
+            return int(value)
 
 
 def _default_of(column: Column) -> Any:

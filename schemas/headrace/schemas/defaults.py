@@ -40,14 +40,6 @@ MAX_DEFAULT: Final = 32_768  # bytes of one default in columns; each event that 
 _DIGITS: Final = Context(prec=80)
 
 
-class _UnfitError(ValueError):
-    """A default's JSON is not of the form of its type. *path* is the part of the default, such as ``.items[2]``."""
-
-    def __init__(self, path: str, wanted: str) -> None:
-        super().__init__(path)
-        self.path, self.wanted = path, wanted
-
-
 def parse_default(type_: Type, avro: object, where: str) -> Any:
     """Return a default as the value that :func:`headrace.schemas.validate.check` returns for *type_*.
 
@@ -57,14 +49,11 @@ def parse_default(type_: Type, avro: object, where: str) -> Any:
     Raises:
         ContractError: the default is not a value of the type, or it is too long.
     """
+    given = _value(type_, avro, where)
     try:
-        value = check(type_, _value(type_, avro, ""), where)
-    except _UnfitError as error:
-        raise ContractError(
-            f"{where}{error.path}", "a default that does not fit its type", _remedy(error.wanted)
-        ) from None
+        value = check(type_, given, where)
     except InvalidEventError as error:
-        raise ContractError(error.path, "a default that does not fit its type", _remedy(error.remedy)) from None
+        raise _unfit(error.path, error.remedy) from None
     if width_beyond(type_, value) > MAX_DEFAULT:
         raise ContractError(
             where, f"a default of more than {MAX_DEFAULT} bytes in columns", "shorten it, or leave it out"
@@ -115,8 +104,8 @@ def width_beyond(type_: Type, value: Any) -> int:
             assert_never(type_)
 
 
-def _remedy(wanted: str) -> str:
-    return f"leave it out, or {wanted}"
+def _unfit(where: str, wanted: str) -> ContractError:
+    return ContractError(where, "a default that does not fit its type", f"leave it out, or {wanted}")
 
 
 def _value(type_: Type, avro: Any, path: str) -> Any:
@@ -126,7 +115,7 @@ def _value(type_: Type, avro: Any, path: str) -> Any:
         case Union():
             return _of_union(type_, avro, path)
         case Recursive():
-            raise _UnfitError(path, "write null, or an empty list, for a record within itself")
+            raise _unfit(path, "write null, or an empty list, for a record within itself")
         case Record():
             return _fields(type_, _of(dict, avro, path, "write a JSON object of its fields"), path)
         case Array():
@@ -155,9 +144,9 @@ def _of_union(union: Union, avro: Any, path: str) -> Any:
     for branch in union.branches:
         try:
             return {branch.name: check(branch.type, _value(branch.type, avro, path), path)}
-        except (_UnfitError, InvalidEventError):
+        except (ContractError, InvalidEventError):
             continue
-    raise _UnfitError(path, "write a value of one of the types of its union")
+    raise _unfit(path, "write a value of one of the types of its union")
 
 
 def _fields(record: Record, given: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -180,12 +169,12 @@ def _scalar(kind: Kind, avro: Any, path: str) -> Any:
     try:
         return read(number)
     except OverflowError:
-        raise _UnfitError(path, "write a time within years 1 to 9999") from None
+        raise _unfit(path, "write a time within years 1 to 9999") from None
 
 
 def _of(wanted: type, value: Any, path: str, remedy: str) -> Any:
     if type(value) is not wanted:
-        raise _UnfitError(path, remedy)
+        raise _unfit(path, remedy)
     return value
 
 
@@ -194,7 +183,7 @@ def _bytes(avro: Any, path: str) -> bytes:
     try:
         return str(_of(str, avro, path, _AS_BYTES)).encode("latin-1")
     except UnicodeEncodeError:
-        raise _UnfitError(path, _AS_BYTES) from None
+        raise _unfit(path, _AS_BYTES) from None
 
 
 _AS_BYTES: Final = 'write its bytes as text of the characters U+0000 to U+00FF, such as "\\u00ff"'

@@ -50,6 +50,11 @@ class SchemaRef:
     def __str__(self) -> str:
         return f"headrace:{self.subject}:{self.version}"
 
+    @property
+    def short(self) -> str:
+        """The name without ``headrace:``, as its file has it: ``order_placed.v2``."""
+        return f"{self.subject}.v{self.version}"
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:

@@ -21,7 +21,7 @@ def sidecar_text(
 
 
 def _table(table: str, time: TimeSuggestion, more: Mapping[str, Any]) -> Iterator[str]:
-    yield "# Annotations of the schema beside this file: docs/existing-topics.md explains each."
+    yield "# Annotations of the schema beside this file: docs/foreign-messages.md explains each."
     yield f"table = {_toml(table)}"
     yield f"event_time = {_toml(time.rule)}  # {time.why}"
     yield 'late_after = "30d"  # an older event becomes a dead letter'

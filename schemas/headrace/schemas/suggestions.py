@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from headrace.schemas.message_rules.event_moment import LOCAL_TIMES, WHOLE_NUMBERS
 from headrace.schemas.model import INSTANTS, Field, Generalise, Kind, Mask, Pii, Record, Scalar, bare, inner, walk
@@ -36,7 +36,7 @@ _EPOCHS: Final = frozenset({"at", "time", "timestamp", "ts", "date", "epoch", "m
 
 @dataclass(frozen=True, slots=True)
 class FieldSuggestion:
-    """A classification for the field at *path*; *pii* is None if it seems not personal, and *why* is the clue."""
+    """A classification for the field at *path*; without *pii* it seems not personal. *why* is the clue."""
 
     path: str
     pii: Pii | None
@@ -106,6 +106,8 @@ def _fitting(field: Field, pii: Pii) -> Pii:
             good = isinstance(bare(field.type), Scalar) and kind in wanted
         case Mask.REDACT | Mask.OMIT:
             good = True
+        case _:
+            assert_never(pii.mask)
     return pii if good else Pii(pii.kind, Mask.REDACT)
 
 

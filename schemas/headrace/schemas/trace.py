@@ -49,7 +49,10 @@ class Trace:
 
 
 def trace(record: Record, data: bytes) -> Trace:
-    """Read *data* as a datum of *record* with the strict decoder, and return the position of every value."""
+    """Read *data* as a datum of *record* with the strict decoder, and return the position of every value.
+
+    Positions count from the first byte of *data*, whether the datum begins there or behind a header.
+    """
     stop = None
     try:
         compile_decoder(record, record)(data)
@@ -59,7 +62,7 @@ def trace(record: Record, data: bytes) -> Trace:
         return Trace((), 0, stop)
     walk = _Walk(len(data) if stop is None or stop.offset is None else stop.offset)
     try:
-        walk.reader(record, "", None)(data, 0)
+        walk.reader(record, "", None)(data, record.header)
     except (_BeyondError, *FAILURES):
         pass  # the decoder has already reported the place and the problem
     return Trace((*walk.first, *walk.last), walk.seen - len(walk.first) - len(walk.last), stop)
@@ -119,7 +122,7 @@ class _Walk:
             case Array():
                 return self._array(type_.items, type_.single, path, pii)
             case Map():
-                return self._array(_entry(type_), False, path, pii)
+                return self._array(_entry(type_), "", path, pii)
             case Optional(item=Record() | Array() | Map()):
                 return self._optional_parts(type_, path, pii)
             case Union():

@@ -37,7 +37,7 @@ class Cell(NamedTuple):
 class Encoded(NamedTuple):
     """An event whose fields all match their contract.
 
-    *event_id* is empty without an identity; *event_time* is None if no field says it.
+    *event_id* is empty without an identity. *event_time* is a datetime, or None.
     """
 
     data: bytes

@@ -84,11 +84,15 @@ def _death(code: int) -> str:
 
 def _packed(message: Message) -> tuple[Any, ...]:
     common = (message.subject, message.data, message.attributes, message.message_id, message.published_at)
-    return (*common, message.ordering_key, message.problem, message.reason) if isinstance(message, BadLine) else common
+    return (*common, message.problem, message.reason) if isinstance(message, BadLine) else common
 
 
 def _unpacked(packed: tuple[Any, ...]) -> Message:
-    return BadLine(*packed) if len(packed) > 5 else Message(*packed)
+    subject, data, attributes, message_id, published_at, *bad = packed
+    if not bad:
+        return Message(subject, data, attributes, message_id, published_at)
+    problem, reason = bad
+    return BadLine(subject, data, attributes, message_id, published_at, problem=problem, reason=reason)
 
 
 def main() -> None:

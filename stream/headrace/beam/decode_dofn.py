@@ -16,6 +16,7 @@ from headrace.config.secrets import Key
 from headrace.core.dead_letter import dead_letters_of_messages
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
+from headrace.core.routes import Routes
 from headrace.core.sealed_messages import seal, sealing_key
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.decode_messages import (
@@ -27,6 +28,7 @@ from headrace.steps.decode.decode_messages import (
     refuse_blocked,
     tally_decoded,
 )
+from headrace.steps.decode.strays import refuse_strays
 
 _REMEDY: Final = "update the job with contracts that can read them"
 
@@ -35,12 +37,15 @@ class _DecodeFn(beam.DoFn):
     def __init__(
         self,
         registry: Registry,
+        routes: Routes,
+        *,
         window: timedelta,
         clock: Callable[[], int],
         sealing: Key,
         decoder: MakeDecoder,
     ) -> None:
         self._decoder = decoder
+        self._routes = routes
         self._registry = registry
         self._window = window
         self._clock = clock
@@ -61,6 +66,9 @@ class _DecodeFn(beam.DoFn):
                 yield replace(decoded.batch, sealed=seal(part, self._key))
 
     def _decode(self, subject: str, messages: Sequence[Message]) -> Iterator[tuple[Sequence[Message], DecodedMessages]]:
+        if (route := self._routes.route(subject)) is not None:
+            yield messages, refuse_strays(messages, route)
+            return
         if subject in self._registry.blocked:
             yield messages, refuse_blocked(messages, self._registry.blocked[subject])
             return
@@ -81,9 +89,17 @@ class Decode(beam.PTransform[Any, Any]):
     clock: Callable[[], int]
     sealing: Key
     decoder: MakeDecoder = Decoder
+    routes: Routes = field(default_factory=Routes)
 
     def expand(self, messages: beam.PCollection[Any]) -> Outputs:
         """Decode."""
-        decode_fn = _DecodeFn(self.registry, self.window, self.clock, self.sealing, self.decoder)
+        decode_fn = _DecodeFn(
+            self.registry,
+            self.routes,
+            window=self.window,
+            clock=self.clock,
+            sealing=self.sealing,
+            decoder=self.decoder,
+        )
         outputs = messages | "DecodeMessages" >> beam.ParDo(decode_fn).with_outputs(DEAD_LETTERS, TALLIES, main=BATCHES)
         return split_outputs(outputs)

@@ -100,7 +100,7 @@ class Ids:
         seen = self.cache.seen.get(self.key)
         if seen is None or seen.version != metadata.version:
             older, recent = self._bag(metadata.turns + 1).read(), self._bag(metadata.turns).read()
-            seen = SeenIds(older, recent, metadata.version, self.budget, comparable=self.comparable)
+            seen = SeenIds(older, recent, metadata.version, budget=self.budget, comparable=self.comparable)
             self.cache.seen[self.key] = seen
         return seen
 

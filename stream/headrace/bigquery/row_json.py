@@ -35,6 +35,11 @@ def rows_to_json(columns: Record, rows: pa.RecordBatch) -> list[dict[str, Any]]:
     return [fields_to_json(present, [_decoded(value) for value in row.values()]) for row in rows.to_pylist()]
 
 
+def events_to_json(record: Record, rows: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return the events of decoded *rows*: the fields of *record*, without Headrace's own columns."""
+    return rows_to_json(record, rows.select([field.name for field in record.fields]))
+
+
 def _decoded(value: Any) -> Any:
     """Return a value of Arrow as the decoder returns it: times and dates as integers."""
     match value:

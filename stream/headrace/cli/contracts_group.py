@@ -11,12 +11,12 @@ from headrace.cli import completion
 from headrace.cli.command_group import command_group
 from headrace.cli.options import Contracts, Format, Journal, Profile, examples, with_json
 
-contracts_app = command_group("Import contracts from a schema registry, and pin its ids.")
+contracts_app = command_group("Import and annotate contracts, and pin schema ids.")
 
 
 @contracts_app.callback()
 def contracts() -> None:
-    """Import contracts from a schema registry, and pin its ids."""
+    """Import and annotate contracts, and pin schema ids."""
 
 
 @contracts_app.command(
@@ -24,7 +24,7 @@ def contracts() -> None:
     epilog=examples(
         "headrace contracts import orders-value",
         "headrace contracts import orders-value --subject order_placed --version 1 --version 2",
-        "headrace contracts import orders-value --from https://registry.example/apis/ccompat/v7 --folder contracts",
+        "headrace contracts import orders-value --from https://registry.example/apis/ccompat/v7",
     ),
 )
 @with_json
@@ -33,7 +33,7 @@ def import_(
     url: Annotated[
         str | None, typer.Option("--from", help="Base URL of the registry [HEADRACE_SCHEMA_REGISTRY__URL].")
     ] = None,
-    folder: Annotated[Path | None, typer.Option(help="Folder of .avsc files [HEADRACE_CONTRACTS].")] = None,
+    contracts: Contracts = None,
     subject: Annotated[str | None, typer.Option(help="Subject of the contracts; default: from SUBJECT.")] = None,
     version: Annotated[
         list[int] | None, typer.Option(min=1, help="Version to import; repeatable; default: all.")
@@ -48,7 +48,31 @@ def import_(
     """
     from headrace.cli.commands.contracts_import import import_contracts
 
-    import_contracts(registry_subject, url, folder, subject, version or [], force, profile, format_)
+    import_contracts(registry_subject, url, contracts, subject, version or [], force, profile, format_)
+
+
+@contracts_app.command(
+    epilog=examples(
+        "headrace contracts annotate contracts/order_placed.v1.avsc",
+        "headrace contracts annotate contracts/order_placed.v1.avsc --encoding confluent --envelope attributes",
+    )
+)
+@with_json
+def annotate(
+    file: Annotated[Path, typer.Argument(help="Schema, named <subject>.v<N>.avsc.")],
+    table: Annotated[str | None, typer.Option(help="Table; default: the subject.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of payloads, such as confluent.")] = None,
+    envelope: Annotated[str | None, typer.Option(help="Envelope, such as cloudevents or attributes.")] = None,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Accept every suggestion as it is.")] = False,
+    format_: Format = "table",
+) -> None:
+    """Write a first sidecar beside a schema.
+
+    Guesses the event time, and suggests masks by the names and tags of fields. A person confirms them.
+    """
+    from headrace.cli.commands.contracts_annotate import annotate as annotate_file
+
+    annotate_file(file, table, encoding, envelope, confirm, format_)
 
 
 @contracts_app.command(

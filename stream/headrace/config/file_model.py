@@ -137,3 +137,15 @@ def _write(key: Key, fields: Fields, notation: Notation) -> str:
         needed = [name for name, each in _fields(found.annotation).items() if each.is_required()]
         return f"write {notation.header.format(key='.'.join(key))} with {', '.join(needed)}"
     return f"write {notation.key.format(key=key[-1], value=found.description or '...')}"
+
+
+def is_within(values: Any, key: Key) -> bool:
+    """Return whether nested tables and lists have *key*; the part of a key for a list is a place, such as "0"."""
+    for part in key:
+        if isinstance(values, list) and part.isdecimal() and int(part) < len(values):
+            values = values[int(part)]
+        elif isinstance(values, dict) and part in values:
+            values = values[part]
+        else:
+            return False
+    return True

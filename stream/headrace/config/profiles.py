@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headrace.config.file_model import Key, unknown_key
+from headrace.config.file_model import Key, is_within, unknown_key
 from headrace.config.toml_file import TomlFile
 from headrace.errors import Exit, HeadraceError
 
@@ -56,7 +56,7 @@ class Document:
         if key == ("profile",):  # the file has the profiles; a flag or a variable chooses one
             return None
         candidates = [("profile", profile, *key), key] if profile else [key]
-        found = next((each for each in candidates if _has(self.values, each)), None)
+        found = next((each for each in candidates if is_within(self.values, each)), None)
         return (found, self.place(found)) if found else None
 
     def settings(self, profile: str | None) -> dict[str, Any]:
@@ -106,11 +106,3 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         lower = merged.get(name)
         merged[name] = _over(lower, value) if isinstance(value, dict) and isinstance(lower, dict) else value
     return merged
-
-
-def _has(values: Any, key: Key) -> bool:
-    for part in key:
-        if not isinstance(values, dict) or part not in values:
-            return False
-        values = values[part]
-    return True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from headrace.config.file_model import Key
+from headrace.config.file_model import Key, is_within
 from headrace.config.profiles import Document
 
 PREFIX: Final = "HEADRACE_"
@@ -82,8 +82,4 @@ def _has(text: str, key: Key) -> bool:
         values = json.loads(text)
     except ValueError:
         return False
-    for part in key:
-        if not isinstance(values, dict) or part not in values:
-            return False
-        values = values[part]
-    return True
+    return is_within(values, key)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, Literal, assert_never
+from typing import Annotated, Any, Final, Literal, assert_never
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,11 +24,19 @@ from headrace.config.file_source import FileSource
 from headrace.config.profiles import FILE, Document, SettingsError
 from headrace.config.registry_settings import RegistrySettings
 from headrace.config.setting_origins import PREFIX, Source, Sources
+from headrace.config.subscription_settings import (
+    SubscriptionSettings,
+    check_topic,
+    find_wrong_route,
+    refuse_repeated,
+    routes_of,
+)
 from headrace.core.resource_names import ARCHIVE, FIRST_KEY_VERSION, Names
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from headrace.runtime.ports import HIGHEST_PORT
 from headrace.schemas.annotations import parse_duration
 from headrace.schemas.errors import ContractError
+from headrace.schemas.message_rules.lint import lint_ids
 from headrace.schemas.registry import Registry
 from headrace.schemas.transformations import Transformations
 
@@ -38,11 +48,13 @@ MISSING_CONTRACTS: Final = (
 )
 SET_IT: Final = f"set it by flag, as HEADRACE_<NAME>, or in {FILE}"
 PROJECT: Final = r"^[a-z][a-z0-9-]{2,61}[a-z0-9]$"  # the id of a Google Cloud project
-_EXAMPLES: Final = {  # of each table, as JSON
+_VERSION: Final = re.compile("[a-z0-9]{1,8}")
+_TABLES: Final = {  # settings that are tables or lists: a variable has them as JSON
     "dataflow": '{"region": "europe-west1"}',
+    "topics": '{"order_placed": "projects/acme-shop/topics/orders"}',
+    "subscriptions": '[{"name": "orders-to-bq", "subject": "order_placed"}]',
     "schema_registry": '{"url": "https://registry.example/apis/ccompat/v7"}',
 }
-_VERSION: Final = re.compile("[a-z0-9]{1,8}")
 
 
 class Settings(BaseSettings):
@@ -74,6 +86,12 @@ class Settings(BaseSettings):
     )
     archive_key_file: Path | None = Field(
         None, description="file of at least 32 random bytes; needed to collect and to read dead letters"
+    )
+    topics: dict[str, Annotated[str, AfterValidator(check_topic)]] = Field(
+        {}, description="existing topics by subject; see existing-topics.md"
+    )
+    subscriptions: tuple[SubscriptionSettings, ...] = Field(
+        (), description="existing subscriptions to read, with their subjects; see existing-topics.md"
     )
     pipeline: str = Field("headrace", description="name of this job in dead letters and metrics")
     window: timedelta = Field(timedelta(minutes=1), description="length of an event-time window, such as 1m")
@@ -129,6 +147,12 @@ class Settings(BaseSettings):
             raise ValueError(f"a port is at most {HIGHEST_PORT}")
         return value
 
+    @field_validator("subscriptions")
+    @classmethod
+    def _each_once(cls, value: tuple[SubscriptionSettings, ...]) -> tuple[SubscriptionSettings, ...]:
+        refuse_repeated(value)
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -144,21 +168,55 @@ class Settings(BaseSettings):
     @property
     def names(self) -> Names:
         """The names of the project's resources."""
-        return Names(self.project, self.dataset, self.archive_dataset)
+        routes = routes_of(self.project, self.topics, self.subscriptions)
+        return Names(self.project, self.dataset, self.archive_dataset, routes)
 
     def registry(self) -> Registry:
-        """Load all contracts. Raises ContractError for an invalid one, and SettingsError without a folder."""
-        return load_contracts(self._folder)
+        """Load all contracts.
+
+        Raises:
+            ContractError: a contract is invalid, or contracts that share a subscription do not tell themselves apart.
+            SettingsError: no folder is named, or `topics` or `subscriptions` does not fit the contracts.
+        """
+        registry = load_contracts(self._folder)
+        self._check_routes(registry)
+        for fault in self._unknown_ids(registry).values():
+            raise fault
+        return registry
 
     def serviceable_registry(self) -> Registry:
         """Load the contracts; an invalid one blocks only its subject.
 
         Raises:
             ContractError: no subject is left.
-            SettingsError: no folder is named.
+            SettingsError: no folder is named, or `topics` or `subscriptions` does not fit the contracts.
         """
         registry = Registry.load_serviceable(self._folder)
-        return registry.blocking(_wrong_transformations(registry))
+        self._check_routes(registry)
+        return registry.blocking({**_wrong_transformations(registry), **self._unknown_ids(registry)})
+
+    def _unknown_ids(self, registry: Registry) -> dict[str, ContractError]:
+        """Return, by subject, why no message could be read: nothing says which version an id in a header means."""
+        faults = {}
+        for subject, versions in groupby(registry, key=lambda contract: contract.subject):
+            try:
+                lint_ids([*versions], self.schema_registry.url is not None)
+            except ContractError as error:
+                faults[subject] = error
+        return faults
+
+    def _check_routes(self, registry: Registry) -> None:
+        names = self.names
+        wrong = find_wrong_route(names, {*registry.subjects, *registry.blocked_subjects})
+        if wrong is not None:
+            origin = Sources.of({}, os.environ, Document.read()).origin((wrong.setting,))
+            place = "" if origin.source is Source.DEFAULT else f"{origin.place}: "
+            raise SettingsError(f"{place}{wrong.setting}: {wrong.why}; {wrong.remedy}")
+        for route in names.routes.routes:
+            if route.by_schema:
+                from headrace.steps.decode.subject_routers import router_of  # imports pyarrow
+
+                router_of(route, registry)
 
     @property
     def _folder(self) -> Path:
@@ -214,9 +272,18 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
     """
     try:
         return Settings(**given)
-    except UnreadableVariableError as error:  # its text is: error parsing value for field "dataflow" from source ...
-        name = next((each for each in _EXAMPLES if f'"{each}"' in str(error)), "dataflow")
-    raise SettingsError(f"{PREFIX}{name.upper()}: not JSON; write a table such as {_EXAMPLES[name]}")
+    except UnreadableVariableError:
+        name, example = next((each for each in _TABLES.items() if _is_unreadable(each[0])), ("dataflow", "{}"))
+        raise SettingsError(f"{PREFIX}{name.upper()}: not JSON; write a value such as {example}") from None
+
+
+def _is_unreadable(setting: str) -> bool:
+    text = next((value for name, value in os.environ.items() if name.upper() == f"{PREFIX}{setting.upper()}"), "{}")
+    try:
+        json.loads(text)
+    except ValueError:
+        return True
+    return False
 
 
 def refuse_emulators(key: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Final
 from headrace.config.file_model import TOML, Fail, Key, Model, checked
 
 _TABLE: Final = re.compile(r"^\s*\[([^\[\]]+)\]\s*(#.*)?$")
+_ARRAY: Final = re.compile(r"^\s*\[\[([^\[\]]+)\]\]\s*(#.*)?$")
 _KEY: Final = re.compile(r"""^\s*([A-Za-z0-9_."'-]+(?:\s*\.\s*[A-Za-z0-9_"'-]+)*)\s*=""")
 
 
@@ -72,13 +74,23 @@ def _unreadable(name: str, error: OSError, fail: Fail) -> Exception:
 def lines_of(text: str) -> dict[Key, int]:
     """Return the first line of each key and table, counted from 1, without keys within an inline table.
 
+    The tables of a list have their places as keys.
+
     >>> lines_of('a = 1\\n[b.c]\\nd.e = 2')
     {('a',): 1, ('b',): 2, ('b', 'c'): 2, ('b', 'c', 'd'): 3, ('b', 'c', 'd', 'e'): 3}
+    >>> lines_of('[[a]]\\n[[a]]\\nb = 1')
+    {('a',): 1, ('a', '0'): 1, ('a', '1'): 2, ('a', '1', 'b'): 3}
     """
     found: dict[Key, int] = {}
+    counts: Counter[Key] = Counter()
     table: Key = ()
     for number, line in enumerate(text.splitlines(), 1):
-        if header := _TABLE.match(line):
+        if header := _ARRAY.match(line):
+            name = _parts(header[1])
+            table = (*name, str(counts[name]))
+            counts[name] += 1
+            _note(found, (), table, number)
+        elif header := _TABLE.match(line):
             table = _parts(header[1])
             _note(found, (), table, number)
         elif key := _KEY.match(line):

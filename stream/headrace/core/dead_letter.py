@@ -94,8 +94,9 @@ class DeadLetter:
         A message that is refused again after a replay is the same dead letter, with one attempt more.
         """
         message = self.message
-        source = Names(sender.project).subscription(message.subject)
+        source = source_of(message, sender.project)
         replay = Replay.from_attributes(message.attributes)
+        first_id = message.first_message_id
         return {
             f"{PREFIX}id": self.letter_id(source),
             f"{PREFIX}attempt": str(1 if replay is None else replay.count + 1),
@@ -110,9 +111,15 @@ class DeadLetter:
             f"{PREFIX}message-id": message.message_id,
             f"{PREFIX}publish-time": to_rfc3339(from_micros(message.published_at)),
             f"{PREFIX}first-publish-time": to_rfc3339(from_micros(message.first_published_at)),
+            **({} if first_id == message.message_id else {f"{PREFIX}first-message-id": first_id}),
             # The key is an attribute because a request has letters of several keys, and Pub/Sub allows only one.
             **({f"{PREFIX}ordering-key": message.ordering_key} if message.ordering_key else {}),
         }
+
+
+def source_of(message: Message, project: str) -> str:
+    """Return the full name of the subscription that delivered *message* to a job of *project*."""
+    return message.subscription or Names(project).subscription(message.subject)
 
 
 def new_letter_id(subscription: str, message_id: str, published_at: int) -> str:

@@ -25,6 +25,23 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """The meaning for the job of a property of an existing resource, which nobody changes here.
+
+    If it *matters*, somebody should read *remedy*.
+    """
+
+    what: str
+    name: str
+    why: str
+    remedy: str = ""
+    matters: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.why}" + (f"; {self.remedy}" if self.remedy else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """One resource, its kind (*what*) and full name, and a function that compares it with the wanted one.
 
@@ -33,4 +50,4 @@ class Comparison:
 
     what: str
     name: str
-    find: Callable[[], Iterable[Change | Refusal]] = field(repr=False, compare=False)
+    find: Callable[[], Iterable[Change | Refusal | Note]] = field(repr=False, compare=False)

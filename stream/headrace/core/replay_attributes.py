@@ -1,4 +1,4 @@
-"""The three attributes by which a replayed message names its dead letter. The job reads and removes them."""
+"""The attributes by which a replayed message names its dead letter. The job reads and removes them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from headrace.schemas.times import read_instant
 
 PREFIX: Final = "headrace-replay-"
 LETTER_ID: Final = f"{PREFIX}id"  # only replayed messages have it
+_FIRST_ID: Final = f"{PREFIX}first-message-id"
 _ID: Final = re.compile(r"[0-9a-f]{20}")
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,5}")
 MOST_REFUSALS: Final = 999_999  # of one dead letter
@@ -24,19 +25,23 @@ class Replay:
 
     *first_published* is the time at which the event first reached Pub/Sub, in microseconds since 1970. Lateness is
     measured from it; otherwise each dead letter would be too late by the time somebody has corrected it.
+    *first_message_id* is Pub/Sub's id of the message that was published first, because a contract may make it the id of
+    the event; it is empty if it is not known.
     """
 
     letter_id: str
     count: int
     first_published: int
+    first_message_id: str = ""
 
     def to_attributes(self) -> dict[str, str]:
         """Return the attributes to add to those of the event."""
-        return {
+        attributes = {
             f"{PREFIX}id": self.letter_id,
             f"{PREFIX}count": str(self.count),
             f"{PREFIX}first-published": to_rfc3339(from_micros(self.first_published)),
         }
+        return attributes | {_FIRST_ID: self.first_message_id} if self.first_message_id else attributes
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, str]) -> Replay | None:
@@ -47,7 +52,7 @@ class Replay:
         count, first = attributes.get(f"{PREFIX}count", ""), _moment(attributes.get(f"{PREFIX}first-published", ""))
         if not _ID.fullmatch(letter_id) or not _COUNT.fullmatch(count) or first is None:
             return None
-        return cls(letter_id, int(count), to_micros(first))
+        return cls(letter_id, int(count), to_micros(first), attributes.get(_FIRST_ID, ""))
 
 
 def without_replay(attributes: Mapping[str, str]) -> dict[str, str]:

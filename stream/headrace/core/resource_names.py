@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+from headrace.core.routes import Routes
 
 DEAD_LETTERS: Final = "headrace-dead-letters"
 TALLIES: Final = "headrace_tallies"
@@ -34,19 +36,43 @@ def sql_name(table: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The full names of the resources in one project and dataset."""
+    """The full names of the resources in one project and dataset.
+
+    *routes* has the topics and subscriptions that exist already. Headrace never creates, changes or removes these.
+    """
 
     project: str
     dataset: str = "headrace"
     archive: str = ARCHIVE
+    routes: Routes = field(default_factory=Routes)
 
     def topic(self, subject: str) -> str:
-        """Return the topic to which producers publish *subject*."""
+        """Return the topic to which producers, and replays, publish *subject*."""
+        return self.routes.topics.get(subject) or self.own_topic(subject)
+
+    def own_topic(self, subject: str) -> str:
+        """Return the name of the topic that Headrace creates for *subject*, unless the settings name another one."""
         return f"projects/{self.project}/topics/{subject}"
 
+    def has_own_topic(self, subject: str) -> bool:
+        """Return whether Headrace creates the topic of *subject*."""
+        return subject not in self.routes.topics
+
     def subscription(self, subject: str) -> str:
-        """Return the subscription from which the job reads *subject*."""
+        """Return the name of the subscription that Headrace creates for *subject* on its topic."""
         return f"projects/{self.project}/subscriptions/headrace-{subject}"
+
+    def has_own_subscription(self, subject: str) -> bool:
+        """Return whether Headrace creates a subscription for *subject*.
+
+        It does not if the settings name both the topic and a subscription: then each event would arrive twice.
+        """
+        return self.has_own_topic(subject) or not self.routes.of(subject)
+
+    def subscriptions(self, subject: str) -> tuple[str, ...]:
+        """Return every subscription from which the job reads *subject*: its own, and those that the settings name."""
+        own = (self.subscription(subject),) if self.has_own_subscription(subject) else ()
+        return (*own, *(each.subscription for each in self.routes.of(subject)))
 
     @property
     def dead_letter_topic(self) -> str:

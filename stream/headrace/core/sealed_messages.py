@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -29,9 +30,7 @@ def seal(messages: Sequence[Message], key: bytes, context: bytes | None = None) 
 
     Messages sealed for one *context* cannot be decrypted with another.
     """
-    header = orjson.dumps(
-        [(m.subject, len(m.data), dict(m.attributes), m.message_id, m.published_at, m.ordering_key) for m in messages]
-    )
+    header = orjson.dumps([_described(message) for message in messages])
     plain = b"".join([len(header).to_bytes(_LENGTH_BYTES, "big"), header, *(m.data for m in messages)])
     nonce = os.urandom(_NONCE_BYTES)
     return nonce + AESGCM(key).encrypt(nonce, plain, context)
@@ -46,10 +45,17 @@ def unseal(sealed: bytes, key: bytes, context: bytes | None = None) -> list[Mess
     plain = AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
     position = _LENGTH_BYTES + int.from_bytes(plain[:_LENGTH_BYTES], "big")
     messages = []
-    for subject, length, attributes, message_id, published_at, ordering_key in orjson.loads(
+    for subject, length, attributes, message_id, published_at, ordering_key, *subscription in orjson.loads(
         plain[_LENGTH_BYTES:position]
     ):
         data = plain[position : position + length]
-        messages.append(Message(subject, data, attributes, message_id, published_at, ordering_key))
+        messages.append(Message(subject, data, attributes, message_id, published_at, ordering_key, *subscription))
         position += length
     return messages
+
+
+def _described(message: Message) -> tuple[Any, ...]:
+    """Return a message without its payload. Only one of an existing subscription names it: older jobs read the rest."""
+    named = (message.subscription,) if message.subscription else ()
+    given = dict(message.attributes), message.message_id, message.published_at, message.ordering_key
+    return (message.subject, len(message.data), *given, *named)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -35,12 +34,13 @@ class ArchiveKey:
         return cls(hashlib.blake2b(secret, digest_size=4).hexdigest(), secret)
 
     def seal(self, letter: Letter, context: str) -> bytes:
-        """Encrypt payload, attributes and ordering key of *letter*, and authenticate *context* with them."""
-        message = Message(letter.subject, letter.data, letter.attributes, "", 0, letter.ordering_key)
+        """Encrypt the fields :data:`SEALED` of *letter*, and authenticate *context* with them."""
+        first_id = letter.first_message_id
+        message = Message(letter.subject, letter.data, letter.attributes, first_id, 0, letter.ordering_key)
         return seal([message], self.secret, _associated_data(self.id, context))
 
-    def unseal(self, sealed: bytes, key_id: str, context: str, where: str) -> tuple[bytes, Mapping[str, str], str]:
-        """Decrypt payload, attributes and ordering key; *where* names the row in an error.
+    def unseal(self, letter: Letter, sealed: bytes, key_id: str, context: str, where: str) -> Letter:
+        """Return *letter* with its decrypted fields :data:`SEALED`; *where* names the row in an error.
 
         Raises:
             SealedError: the row needs another key, or was changed or moved in the table.
@@ -54,7 +54,13 @@ class ArchiveKey:
             (message,) = unseal(sealed, self.secret, _associated_data(key_id, context))
         except InvalidTag as error:
             raise SealedError(tampered(where)) from error
-        return message.data, message.attributes, message.ordering_key
+        return replace(
+            letter,
+            data=message.data,
+            attributes=message.attributes,
+            ordering_key=message.ordering_key,
+            first_message_id=message.message_id,
+        )
 
 
 def tampered(where: str) -> str:

@@ -172,10 +172,10 @@ class ArchiveReader:
         letter = Letter(**own, id=row["letter_id"], data=b"", attributes={})
         piece = Piece(letter, row["piece"], row["pieces"], row["bytes"])
         where = f"{row['letter_id']} attempt {row['attempt']} piece {row['piece']}"
-        data, attributes, ordering_key = self._key.unseal(row["sealed"], row["key_id"], row_context(piece), where)
-        if any(row[column] != attributes.get(name) for column, name in ATTRIBUTE_COLUMNS.items()):
+        letter = self._key.unseal(letter, row["sealed"], row["key_id"], row_context(piece), where)
+        if any(row[column] != letter.attributes.get(name) for column, name in ATTRIBUTE_COLUMNS.items()):
             raise SealedError(tampered(where))
-        return replace(piece, letter=replace(letter, data=data, attributes=attributes, ordering_key=ordering_key))
+        return replace(piece, letter=letter)
 
     def _facts(self, ids: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
         """Return the facts about each letter that has some, the oldest first."""
@@ -195,8 +195,7 @@ class ArchiveReader:
         if not edits:
             return None
         context = edit_context(letter.id, letter.attempt, edits[-1]["operation"])
-        data, attributes, ordering_key = self._key.unseal(edits[-1]["sealed"], edits[-1]["key_id"], context, context)
-        return replace(letter, data=data, attributes=attributes, ordering_key=ordering_key)
+        return self._key.unseal(letter, edits[-1]["sealed"], edits[-1]["key_id"], context, context)
 
     @property
     def _key(self) -> ArchiveKey:

@@ -1,129 +1,73 @@
 """Explain why a message was refused: the attribute, the field, the byte, and the contract that can read it.
 
-Personal values stay hidden, and so do values that may be personal. A payload that does not decode may be wrong long
-before the decoder notices, so that a personal value is read as another field. If any contract has personal data, values
-of such a payload that overlap four or more consecutive characters of text stay hidden, in every field except ids at the
-very beginning. If the claimed contract is unknown, all values stay hidden. A visible number, or a visible text of three
-characters, may still be part of a personal value.
+A message of another client is read as the newest contract of its subject declares. Values that may be personal stay
+hidden (:mod:`headrace.dead_letters.screen`).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
 
-from headrace.dead_letters.explanation import DecodedField, EnvelopeFault, Explanation, Nearest, Stop
-from headrace.dead_letters.format_sniffing import FRAME_BYTES, FRAMED, sniff_format
+from headrace.core.dead_letter import Reason
+from headrace.core.message import Message
+from headrace.dead_letters.encoding_hint import hint_of
+from headrace.dead_letters.explanation import DecodeCheck, DecodedField, Explanation, Nearest, Stop
+from headrace.dead_letters.letter_form import LetterForm, form_of
+from headrace.dead_letters.native_form import native_attributes
 from headrace.dead_letters.nearest_contract import Match, nearest
 from headrace.dead_letters.readable_values import readable
-from headrace.dead_letters.would_decode import would_decode
-from headrace.schemas.envelope import Envelope, SchemaRef
-from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
-from headrace.schemas.model import Enumeration, Kind, Record, Scalar, walk
+from headrace.dead_letters.screen import Screen
+from headrace.dead_letters.would_decode import ANY_ID, would_decode
+from headrace.schemas.decoder import compile_decoder
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.errors import InvalidEventError, UndecodableError, UnknownSchemaError
+from headrace.schemas.message_rules.encoding_words import around
+from headrace.schemas.model import Record
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.salvage import salvage
-from headrace.schemas.trace import KEPT, Leaf, Trace, pii_at, trace
-
-UNKNOWN: Final = "hidden: unknown contract"
-DOUBTFUL: Final = "hidden: may be misread"
-_TEXT: Final = re.compile(
-    rb"(?:[\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}){4,}"
-)
+from headrace.schemas.trace import Leaf, Trace, pii_at, trace
+from headrace.steps.decode.opened_messages import behind
 
 
 def explain(
     registry: Registry, subject: str, attributes: Mapping[str, str], data: bytes, *, reveal: bool = False
 ) -> Explanation:
     """Explain why a message of *subject*'s topic is refused. With *reveal*, hide no value. Raises nothing."""
-    claimed = _claimed(attributes)
-    contract = _find(registry, claimed)
-    match = nearest(registry, subject, claimed, data)
+    form = form_of(registry, Message(subject, data, attributes, ANY_ID, 0))
+    payload, check = form.payload, would_decode(registry, subject, attributes, data)
+    contract = _find(registry, form.claimed) if form.is_datum else None
+    match = nearest(registry, subject, form.claimed, payload, form.start, form.encoding) if form.is_datum else None
+    record = _record(contract, match, form)
+    traced = trace(record, payload) if record else Trace((), 0, None)
+    hint = hint_of(registry, form, match)
+    screen = Screen.of(registry, contract, match, traced, payload, reveal, hint.is_misread)
     read_as = contract or (match.contract if match else None)
-    traced = trace(read_as.record, data) if read_as else Trace((), 0, None)
-    screen = _Screen.of(registry, contract, match, traced, data, reveal)
     return Explanation(
         subject=subject,
         bytes=len(data),
-        envelope=_envelope_fault(attributes),
-        claimed=_name(claimed) if claimed else None,
-        known=contract is not None,
-        stop=_stop(contract.record, traced.stop, screen) if contract else None,
-        read_as=_name(read_as.ref) if read_as else None,
+        envelope=form.envelope,
+        declared=_declared(form),
+        claimed=form.claimed.short if form.claimed else None,
+        unclaimed=form.unclaimed,
+        known=_find(registry, form.claimed) is not None,
+        stop=_stop(contract.record, traced.stop, screen) if contract else _unread(form, check),
+        read_as=read_as.ref.short if read_as else None,
         fields=tuple(_decoded(leaf, screen) for leaf in traced.leaves),
         fields_left_out=traced.left_out,
-        wrong=_wrong(read_as.record, data) if read_as and traced.stop else (),
-        nearest=_nearest(registry, match, attributes, data, screen) if match else None,
-        looks_like=_looks_like(registry, subject, claimed, data) if match is None or match.stop else None,
-        would_decode=would_decode(registry, subject, attributes, data),
+        wrong=_wrong(record, payload) if record and traced.stop else (),
+        nearest=_nearest(registry, match, attributes, form, screen) if match else None,
+        looks_like=hint.looks_like,
+        setting=hint.setting,
+        unpacked=None if payload == data else len(payload),
+        would_decode=check,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Screen:
-    """The bytes to hide in addition to personal fields: *everything*, or the bytes that are 1 in *doubtful*."""
-
-    reveal: bool
-    everything: bool
-    doubtful: bytes
-
-    @classmethod
-    def of(
-        cls,
-        registry: Registry,
-        contract: Contract | None,
-        match: Match | None,
-        traced: Trace,
-        data: bytes,
-        reveal: bool,
-    ) -> _Screen:
-        broken = contract is not None and traced.stop is not None
-        if reveal or not broken or not _knows_personal_data(registry):
-            return cls(reveal, contract is None, b"")
-        mask = bytearray(len(data))
-        for found in _TEXT.finditer(data, _certain_until(traced.leaves)):
-            mask[found.start() : found.end()] = b"\1" * len(found[0])
-        if match and match.stop is None:  # a contract that reads the whole payload knows its personal bytes
-            for start, end in _personal_ranges(trace(match.contract.record, data)):
-                mask[start:end] = b"\1" * (end - start)
-        return cls(reveal, False, bytes(mask))
-
-    def hides(self, start: int, end: int) -> str:
-        """Return why the bytes from *start* to *end* are hidden, or an empty string if they may be shown."""
-        if self.reveal:
-            return ""
-        if self.everything:
-            return UNKNOWN
-        return DOUBTFUL if self.doubtful.find(1, start, end) >= 0 else ""
-
-
-def _personal_ranges(traced: Trace) -> Iterator[tuple[int, int]]:
-    yield from ((leaf.start, leaf.end) for leaf in traced.leaves if leaf.pii)
-    if traced.left_out:
-        yield traced.leaves[KEPT - 1].end, traced.leaves[KEPT].start
-
-
-def _certain_until(leaves: Sequence[Leaf]) -> int:
-    """Return the end of the leading ids, times and numbers: no wrong length of a text can have shifted them."""
-    end = 0
-    for leaf in leaves:
-        text = isinstance(leaf.type, Scalar) and leaf.type.kind in {Kind.STRING, Kind.BYTES}
-        if leaf.pii or leaf.start != end or text or not isinstance(leaf.type, Scalar | Enumeration):
-            break
-        end = leaf.end
-    return end
-
-
-def _knows_personal_data(registry: Registry) -> bool:
-    return any(f.mask for contract in registry for _, f in walk(contract.record))
-
-
-def _claimed(attributes: Mapping[str, str]) -> SchemaRef | None:
-    try:
-        return SchemaRef.parse(attributes.get("ce-dataschema", ""))
-    except ValueError:
-        return None
+def _record(contract: Contract | None, match: Match | None, form: LetterForm) -> Record | None:
+    """Return the record with which to read the payload, which knows its header."""
+    if contract is not None:
+        return behind(contract.record, form.start, form.encoding)
+    return match.record if match else None
 
 
 def _find(registry: Registry, ref: SchemaRef | None) -> Contract | None:
@@ -133,19 +77,23 @@ def _find(registry: Registry, ref: SchemaRef | None) -> Contract | None:
         return None
 
 
-def _name(ref: SchemaRef) -> str:
-    return f"{ref.subject}.v{ref.version}"
+def _declared(form: LetterForm) -> str:
+    if form.newest is None:
+        return ""
+    rules, encoding = form.newest.options.envelope, form.encoding
+    return f"envelope {rules.kind}, {around(encoding)}" if form.is_datum else f"envelope {rules.kind}"
 
 
-def _envelope_fault(attributes: Mapping[str, str]) -> EnvelopeFault | None:
-    try:
-        Envelope.from_attributes(attributes)
-    except MalformedEnvelopeError as error:
-        return EnvelopeFault(error.attribute, error.why)
-    return None
+def _unread(form: LetterForm, check: DecodeCheck) -> Stop | None:
+    """Return why there is nothing to read as a datum; None if there is, or if the message is accepted."""
+    if form.unread is not None:
+        return Stop(form.unread.path, form.unread.offset, form.unread.why, None, False)
+    if form.is_datum or check.reason != Reason.UNDECODABLE_PAYLOAD:
+        return None
+    return Stop("", None, check.detail, None, False)
 
 
-def _stop(record: Record, error: UndecodableError | None, screen: _Screen) -> Stop | None:
+def _stop(record: Record, error: UndecodableError | None, screen: Screen) -> Stop | None:
     if error is None:
         return None
     pii = pii_at(record, error.path)
@@ -154,7 +102,7 @@ def _stop(record: Record, error: UndecodableError | None, screen: _Screen) -> St
     return Stop(error.path, error.offset, error.why, pii.kind if pii else None, shown)
 
 
-def _decoded(leaf: Leaf, screen: _Screen) -> DecodedField:
+def _decoded(leaf: Leaf, screen: Screen) -> DecodedField:
     kind = leaf.pii.kind if leaf.pii else None
     hidden = screen.hides(leaf.start, leaf.end)
     if kind and not screen.reveal:
@@ -163,19 +111,38 @@ def _decoded(leaf: Leaf, screen: _Screen) -> DecodedField:
     return DecodedField(leaf.path, leaf.start, leaf.end, kind, hidden, value)
 
 
-def _nearest(registry: Registry, match: Match, attributes: Mapping[str, str], data: bytes, screen: _Screen) -> Nearest:
+def _nearest(
+    registry: Registry, match: Match, attributes: Mapping[str, str], form: LetterForm, screen: Screen
+) -> Nearest:
     ref, record = match.contract.ref, match.contract.record
-    claiming = dict(attributes) | {"ce-dataschema": str(ref)}
-    if "ce-type" in claiming:
-        claiming["ce-type"] = ref.subject
     return Nearest(
-        contract=_name(ref),
+        contract=ref.short,
         fit="closest" if match.stop else "fits",
         fields_read=match.fields_read,
         fields=len(record.fields),
         stop=_stop(record, match.stop, screen),
-        would_decode=would_decode(registry, ref.subject, claiming, data),
+        would_decode=_claiming(registry, match, attributes, form),
     )
+
+
+def _claiming(registry: Registry, match: Match, attributes: Mapping[str, str], form: LetterForm) -> DecodeCheck:
+    """Check the message as if it claimed the contract of *match*, as an edit with ``--as`` writes it."""
+    contract = match.contract
+    if form.newest is None:
+        claiming = dict(attributes) | {"ce-dataschema": str(contract.ref)}
+        if "ce-type" in claiming:
+            claiming["ce-type"] = contract.subject
+        return would_decode(registry, contract.subject, claiming, form.payload)
+    if match.stop is not None:
+        return DecodeCheck(False, Reason.UNDECODABLE_PAYLOAD.value, str(match.stop))
+    values = compile_decoder(match.record, match.record)(form.payload)
+    try:
+        claiming = native_attributes(
+            form, attributes, contract, dict(zip((each.name for each in contract.record.fields), values, strict=True))
+        )
+    except InvalidEventError as error:
+        return DecodeCheck(False, Reason.UNDECODABLE_PAYLOAD.value, str(error))
+    return would_decode(registry, contract.subject, claiming, form.payload[form.start :])
 
 
 def _wrong(record: Record, data: bytes) -> tuple[str, ...]:
@@ -183,11 +150,3 @@ def _wrong(record: Record, data: bytes) -> tuple[str, ...]:
         return salvage(record, data).wrong
     except UndecodableError:
         return ()
-
-
-def _looks_like(registry: Registry, subject: str, claimed: SchemaRef | None, data: bytes) -> str | None:
-    if data.startswith(b"\0"):
-        inside = nearest(registry, subject, claimed, data[FRAME_BYTES:])
-        if inside and inside.stop is None:
-            return FRAMED
-    return sniff_format(data)

@@ -77,8 +77,11 @@ class Nearest:
 class Explanation:
     """Why a message was refused.
 
-    *claimed* is the contract that the envelope names, or None; *known* is True if the registry has it. *looks_like*
-    names another format that the payload may have.
+    *declared* says how the newest contract has the message read; it is empty for a message in Headrace's own envelope.
+    *claimed* is the contract that the message names; without one, *unclaimed* may say why. *known* tells whether the
+    registry has it. *looks_like* names another format that the payload may have, and *setting* is what a
+    contract states so that the job can read it. Offsets count in the payload; if it is compressed or within something
+    else, they count in the *unpacked* number of bytes that are left without that.
 
     *stop* is the place where the claimed contract stops, or None if it reads everything or is unknown. *fields* are the
     values decoded before the stop with *read_as*: the claimed contract, or the nearest one if it is unknown. *wrong*
@@ -88,7 +91,9 @@ class Explanation:
     subject: str
     bytes: int
     envelope: EnvelopeFault | None
+    declared: str
     claimed: str | None
+    unclaimed: str
     known: bool
     stop: Stop | None
     read_as: str | None
@@ -97,6 +102,8 @@ class Explanation:
     wrong: tuple[str, ...]
     nearest: Nearest | None
     looks_like: str | None
+    setting: str
+    unpacked: int | None
     would_decode: DecodeCheck
 
     @property

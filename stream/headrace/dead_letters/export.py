@@ -70,6 +70,7 @@ def _sealed(letter: Letter) -> dict[str, Any]:
         "data": base64.b64encode(letter.data).decode(),
         "attributes": dict(letter.attributes),
         "ordering_key": letter.ordering_key,
+        "first_message_id": letter.first_message_id,
     }
 
 
@@ -103,11 +104,12 @@ def _read(name: str, value: Any) -> str | int | datetime:
 
 def _unsealed(line: Mapping[str, Any]) -> dict[str, Any]:
     attributes, ordering_key = line["attributes"], line["ordering_key"]
-    texts: Sequence[Any] = [ordering_key, *attributes, *attributes.values()]
+    first_id = line.get("first_message_id", "")  # older exports lack it
+    texts: Sequence[Any] = [ordering_key, first_id, *attributes, *attributes.values()]
     if not all(isinstance(each, str) for each in texts):
         raise TypeError("attributes")
     try:
         data = base64.b64decode(line["data"], validate=True)
     except binascii.Error:
         raise ValueError("data") from None
-    return {"data": data, "attributes": attributes, "ordering_key": ordering_key}
+    return {"data": data, "attributes": attributes, "ordering_key": ordering_key, "first_message_id": first_id}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import Final
 
+GZIP: Final = b"\x1f\x8b\x08"
+ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
 _BEGINNINGS: Final = {
-    b"\x1f\x8b\x08": "gzip",
-    b"\x28\xb5\x2f\xfd": "Zstandard",
+    GZIP: "gzip",
+    ZSTANDARD: "Zstandard",
     b"Obj\x01": "an Avro file, with its schema before the datum",
     b"\xc3\x01": "Avro's single-object encoding, with 10 bytes before the datum",
 }
-FRAME_BYTES: Final = 5  # a zero byte and a schema id, written by serializers for Kafka
-FRAMED: Final = "a datum with 5 bytes of a schema registry before it"
 
 
 def sniff_format(data: bytes) -> str | None:

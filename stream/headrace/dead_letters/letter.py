@@ -9,24 +9,29 @@ from datetime import datetime
 from typing import Any, Final
 
 from headrace.core.dead_letter import KEPT_AS, MAX_PIECE_BYTES, PREFIX, Reason, new_letter_id
+from headrace.core.message import Message
 from headrace.core.replay_attributes import MOST_REFUSALS, Replay, without_replay
 from headrace.schemas.envelope import EPOCH, from_micros, to_micros
 from headrace.schemas.numbers import read_whole
 from headrace.schemas.times import read_instant, without_finer
 
 FORWARDED: Final = "CloudPubSubDeadLetterSource"  # prefix of the attributes that Pub/Sub adds when it forwards
+_MAX_VALUE_BYTES: Final = 1024  # of an attribute; the ids of lines of files may be longer
 _PIECE: Final = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})")
 _SUBSCRIPTION: Final = re.compile(r"(?:projects/[^/]+/subscriptions/)?headrace-([a-z][a-z0-9_]{2,99})")
 
 
-SEALED: Final = ("data", "attributes", "ordering_key")  # fields of a letter that are stored encrypted
+# Fields of a letter that are stored encrypted. The last one is there because older rows lack it.
+SEALED: Final = ("data", "attributes", "ordering_key", "first_message_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
     """One refusal of one message: its original bytes and attributes, with cause, time and place of the refusal.
 
-    *id* stays the same through replays; *attempt* counts refusals from 1. Times are aware, in UTC.
+    *id* stays the same through replays; *attempt* counts refusals from 1. Times are aware, in UTC. *message_id* is that
+    of the refused message, and *first_message_id* that of the message that was published first; it is empty for the
+    same one.
     """
 
     id: str
@@ -45,11 +50,23 @@ class Letter:
     data: bytes = field(repr=False)
     attributes: Mapping[str, str] = field(repr=False)
     ordering_key: str = field(default="", repr=False)
+    first_message_id: str = ""
 
     @property
     def replay(self) -> Replay:
         """The attributes of a message that replays this letter."""
-        return Replay(self.id, self.attempt, to_micros(self.first_published_at))
+        first_id = self.first_message_id or self.message_id
+        carried = first_id if len(first_id.encode()) <= _MAX_VALUE_BYTES else ""
+        return Replay(self.id, self.attempt, to_micros(self.first_published_at), carried)
+
+    def as_message(self) -> Message:
+        """Return the message that the job receives if this letter is replayed.
+
+        Pub/Sub stamps it as it stamped the refused message.
+        """
+        replay = self.replay
+        attributes = {**self.attributes, **replay.to_attributes()}
+        return Message(self.subject, self.data, attributes, self.message_id, replay.first_published, self.ordering_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +133,7 @@ def _ours(message: Any, attributes: Mapping[str, str]) -> Piece:
         data=message.data,
         attributes=_original_attributes(attributes),
         ordering_key=headers.get("ordering-key", ""),
+        first_message_id=headers.get("first-message-id", ""),
     )
     return Piece(letter, int(match[1]), int(match[2]), read_whole(headers.get("data-bytes", str(len(message.data)))))
 
@@ -156,6 +174,7 @@ def _others(message: Any, attributes: Mapping[str, str]) -> Piece:
         data=message.data,
         attributes=without_replay(own),
         ordering_key=message.ordering_key,
+        first_message_id="" if replay is None else replay.first_message_id,
     )
     return Piece(letter, 1, 1, len(message.data))
 

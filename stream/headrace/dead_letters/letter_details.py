@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.dead_letters.archived_letter import ArchivedLetter, LetterSummary
 from headrace.dead_letters.explain import explain
 from headrace.dead_letters.explanation import DecodeCheck, Explanation
+from headrace.dead_letters.letter_form import form_of
+from headrace.dead_letters.open_attributes import open_attributes
 from headrace.dead_letters.service import ChoiceError, LetterService
 from headrace.dead_letters.would_decode import would_decode
 from headrace.schemas.registry import Registry
@@ -16,9 +18,14 @@ from headrace.schemas.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class LetterDetails:
-    """One letter with its explanation; *edited* is the check of the edited letter, or None without an edit."""
+    """One letter with its explanation; *edited* is the check of the edited letter, or None without an edit.
+
+    The offsets of the explanation count in *payload*. *open_attributes* are those without personal data.
+    """
 
     archived: ArchivedLetter
+    payload: bytes = field(repr=False)
+    open_attributes: frozenset[str]
     explanation: Explanation
     edited: DecodeCheck | None
     attempts: Sequence[dict[str, Any]]
@@ -42,4 +49,6 @@ def details_of(
     explanation = explain(registry, refused.subject, refused.attributes, refused.data, reveal=reveal)
     check = would_decode(registry, edited.subject, edited.attributes, edited.data) if edited else None
     attempts, facts = service.reader.attempts(refused.id), service.reader.facts(refused.id)
-    return LetterDetails(archived, explanation, check, attempts, facts)
+    form = form_of(registry, refused.as_message())
+    seen = open_attributes(form.newest, refused.attributes)
+    return LetterDetails(archived, form.payload, seen, explanation, check, attempts, facts)

@@ -8,27 +8,37 @@ from typing import NamedTuple
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import UndecodableError
+from headrace.schemas.message_rules.encoding import Encoding
 from headrace.schemas.model import Record
 from headrace.schemas.registry import Contract, Registry
+from headrace.steps.decode.opened_messages import behind
 
 
 class Match(NamedTuple):
-    """The part of a payload that *contract* can read: *fields_read* top-level fields, or all of it without a *stop*."""
+    """The part of a payload that *contract* can read: *fields_read* top-level fields, or all of it without a *stop*.
+
+    *record* is the contract's, which knows the header of the payload.
+    """
 
     contract: Contract
+    record: Record
     fields_read: int
     stop: UndecodableError | None
 
 
-def nearest(registry: Registry, subject: str, claimed: SchemaRef | None, data: bytes) -> Match | None:
+def nearest(
+    registry: Registry, subject: str, claimed: SchemaRef | None, data: bytes, start: int, encoding: Encoding
+) -> Match | None:
     """Return the first contract that reads all of *data*, else the one that reads most fields, then most bytes.
+
+    The datum begins at byte *start* of *data*, as *encoding* says.
 
     Try the claimed contract, then the others of the subject from the newest on, then those of other subjects. Return
     None for an empty registry.
     """
     best: Match | None = None
     for contract in _candidates(registry, subject, claimed):
-        match = _match(contract, data)
+        match = _match(contract, behind(contract.record, start, encoding), data)
         if match.stop is None:
             return match
         if best is None or _reach(match) > _reach(best):
@@ -43,12 +53,12 @@ def _candidates(registry: Registry, subject: str, claimed: SchemaRef | None) -> 
     )
 
 
-def _match(contract: Contract, data: bytes) -> Match:
+def _match(contract: Contract, record: Record, data: bytes) -> Match:
     try:
-        compile_decoder(contract.record, contract.record)(data)
+        compile_decoder(record, record)(data)
     except UndecodableError as stop:
-        return Match(contract, _fields_before(contract.record, stop), stop)
-    return Match(contract, len(contract.record.fields), None)
+        return Match(contract, record, _fields_before(record, stop), stop)
+    return Match(contract, record, len(record.fields), None)
 
 
 def _fields_before(record: Record, stop: UndecodableError) -> int:

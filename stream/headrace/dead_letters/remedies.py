@@ -10,7 +10,7 @@ from headrace.core.dead_letter import Reason
 REMEDIES: Final[Mapping[Reason, str]] = {
     Reason.MALFORMED_ENVELOPE: (
         "Correct the attribute with `headrace dead-letters edit {id} --set-attribute name=value`, replay it, and let "
-        "the publisher use the SDK."
+        "the publisher set it."
     ),
     Reason.UNKNOWN_SCHEMA: (
         "Add the contract that it claims to the job's folder, deploy, and replay it; or choose one that fits with "
@@ -41,7 +41,7 @@ REMEDIES: Final[Mapping[Reason, str]] = {
     ),
     Reason.ID_CONFLICT: (
         "The table has another event with the same id: compare the two, then discard this one, or set a new id with "
-        "`headrace dead-letters edit {id} --set-attribute ce-id=...`."
+        "`headrace dead-letters edit {id} --set-attribute ce-id=...` (a message of another client needs `--as` too)."
     ),
     Reason.REFUSED_BY_BIGQUERY: (
         "Read the detail: run `headrace provision` if the table lacks a column, or patch the field with "
@@ -64,6 +64,11 @@ REMEDIES: Final[Mapping[Reason, str]] = {
 def remedy(reason: str, letter_id: str) -> str:
     """Return the remedy for a letter with *reason*."""
     return REMEDIES[_known(reason)].format(id=letter_id[:10])
+
+
+def state_it(setting: str) -> str:
+    """Return the remedy for a payload that the job reads once the contract states a *setting*."""
+    return f"{setting[0].upper()}{setting[1:]}; then deploy the contract, and replay the letter unchanged."
 
 
 def fix_values(wrong: Sequence[str], letter_id: str) -> str:

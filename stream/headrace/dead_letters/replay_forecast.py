@@ -9,10 +9,11 @@ from enum import StrEnum
 from typing import Final
 
 from headrace.core.dead_letter import Reason, Refusal
-from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
+from headrace.core.routes import Routes, is_subject, short_name
 from headrace.dead_letters.letter import Letter
-from headrace.dead_letters.outgoing import attributes_to_send, unsendable_reason
+from headrace.dead_letters.outgoing import unsendable_reason
+from headrace.dead_letters.routed_letter import LetterRouter
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.decode_messages import Decoder, decode_all
 from headrace.steps.window import assign_windows
@@ -46,14 +47,19 @@ class LetterForecast:
 
 
 class Forecaster:
-    """A forecaster with the contracts of a registry. It compiles the decoder of each subject once."""
+    """A forecaster with the contracts of a registry. It compiles the decoder of each subject once.
 
-    def __init__(self, registry: Registry) -> None:
+    *routes* give a subject to letters of messages that belonged to none.
+    """
+
+    def __init__(self, registry: Registry, routes: Routes | None = None) -> None:
         self._registry = registry
+        self._router = LetterRouter(routes or Routes(), registry)
         self._decoders: dict[str, Decoder] = {}
 
     def forecast(self, letters: Sequence[Letter]) -> list[LetterForecast]:
         """Return the forecast of each letter, in the order of *letters*."""
+        letters = [self.routed(each) for each in letters]
         found: dict[int, LetterForecast] = {}
         by_subject: dict[str, list[int]] = {}
         for index, letter in enumerate(letters):
@@ -69,9 +75,16 @@ class Forecaster:
                 found[index] = _forecast(letters[index], refused.get(place))
         return [found[index] for index in range(len(letters))]
 
+    def routed(self, letter: Letter) -> Letter:
+        """Return *letter* with the subject that its message has now."""
+        return self._router.routed(letter)
+
     def _unsendable(self, letter: Letter) -> str:
         if letter.subject in self._registry.blocked:
             return f"the subject is blocked: {self._registry.blocked[letter.subject]}"
+        if not is_subject(letter.subject):
+            name = short_name(letter.subject)
+            return f"no subject: name one for it in `subjects` of {name} in the settings, or discard it"
         if letter.subject not in self._registry.subjects:
             return "unknown subject: add a contract and run `headrace provision`, or discard the letter"
         return unsendable_reason(letter)
@@ -81,7 +94,7 @@ class Forecaster:
         decoder = self._decoders.get(subject)
         if decoder is None:
             decoder = self._decoders[subject] = Decoder(self._registry, subject)
-        messages = [_as_message(letter) for letter in letters]
+        messages = [letter.as_message() for letter in letters]
         refusals: list[Refusal] = []
         done = 0
         for part, decoded in decode_all(messages, decoder, 0):
@@ -106,8 +119,3 @@ def _forecast(letter: Letter, refusal: Refusal | None) -> LetterForecast:
 def _by_message(batch: MicroBatch, refusals: Sequence[Refusal]) -> list[Refusal]:
     places = batch.notes.column("message")
     return [Refusal(places[each.index].as_py(), each.reason, each.detail) for each in refusals]
-
-
-def _as_message(letter: Letter) -> Message:
-    first_published = letter.replay.first_published
-    return Message(letter.subject, letter.data, attributes_to_send(letter), letter.message_id, first_published)

@@ -82,7 +82,7 @@ class _Run:
         self._operation = operation
         self._limit = limit
         self._progress = progress
-        self._forecaster = Forecaster(context.registry)
+        self._forecaster = Forecaster(context.registry, context.names.routes)
         self._began = context.seconds()
 
     @contextmanager
@@ -115,7 +115,8 @@ class _Run:
 
     def _send(self, page: Sequence[PlannedLetter], letters: Sequence[ArchivedLetter]) -> None:
         """Send those letters of a page that are still chosen, in batches that the rate limit allows."""
-        left = self._as_planned(page, [each.current for each in letters if self._is_still_chosen(each)])
+        chosen = [self._forecaster.routed(each.current) for each in letters if self._is_still_chosen(each)]
+        left = self._as_planned(page, chosen)
         self.result.skipped += len(page) - len(left)
         most = self._limit.batch_size(PAGE_LETTERS)
         for start in range(0, len(left), most):
@@ -185,7 +186,9 @@ class _Run:
                 if self._limit.pause(pause):
                     raise _StoppedError from error
             except NotFound as error:
-                raise ReplayError(f"{topic}: not found; create it with `headrace provision`") from error
+                own = self._context.names.has_own_topic(request.subject)
+                remedy = "create it with `headrace provision`" if own else "correct its name in `topics`"
+                raise ReplayError(f"{topic}: not found; {remedy}") from error
             except PermissionDenied as error:
                 raise PermissionDenied(
                     f"{topic}: permission denied; a replay needs roles/pubsub.publisher on it"

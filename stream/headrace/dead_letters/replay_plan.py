@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from headrace.core.routes import Routes
 from headrace.dead_letters.archive_reader import ArchiveReader
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.filters import Filter
@@ -92,18 +93,19 @@ def plan_replay(
     forecasts: Collection[Forecast] = SENT_BY_DEFAULT,
     most: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    routes: Routes | None = None,
 ) -> ReplayPlan:
     """Forecast the matching letters, the oldest first; only open ones unless *wanted* names states.
 
     Use only letters refused before *now* (aware), so that letters that a replay refuses again are not in the plan. Stop
     when *most* are chosen. Call *progress* with the number of letters checked and the number that match. Memory holds
-    all ids and two pages of letters.
+    all ids and two pages of letters. *routes* give a subject to letters of messages that belonged to none.
 
     Raise the reader's errors.
     """
     until = now if wanted.until is None else min(now, wanted.until)
     wanted = replace(wanted, states=wanted.states or (State.OPEN,), until=until)
-    made, forecaster = ReplayPlan(wanted, forecasts, now), Forecaster(registry)
+    made, forecaster = ReplayPlan(wanted, forecasts, now), Forecaster(registry, routes)
     matching = [PlannedLetter(*each) for each in reader.sizes(wanted)]
     made.matching = len(matching)
 

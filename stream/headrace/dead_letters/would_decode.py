@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
@@ -12,13 +13,15 @@ from headrace.schemas.errors import ContractError, UnknownSchemaError
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.decode_messages import Decoder, decode
 
+ANY_ID: Final = "1"  # stands for a message id, which says nothing about a refusal
+
 
 def would_decode(registry: Registry, subject: str, attributes: Mapping[str, str], data: bytes) -> DecodeCheck:
     """Return whether decoding would accept a message of *subject*'s topic, with reason and detail if not.
 
     Raises nothing.
     """
-    message = Message(subject, data, without_replay(attributes), "", 0)
+    message = Message(subject, data, without_replay(attributes), ANY_ID, 0)
     try:
         refusals = decode([message], Decoder(registry, subject), 0).refusals
     except UnknownSchemaError as error:

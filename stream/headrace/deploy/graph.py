@@ -15,6 +15,7 @@ from headrace.core.resource_names import Names
 from headrace.deploy.graph_comparison import Graph
 from headrace.job import Job
 from headrace.pipeline import ingest
+from headrace.steps.decode.subject_routers import router_of
 
 _PARDO = "beam:transform:pardo:v1"
 
@@ -23,9 +24,10 @@ def build(job: Job, sealing: Key, names: Names, batch_messages: int, flags: list
     """Build the pipeline without running it or calling any service."""
     # Dataflow cannot let a blocked subject wait: its messages become dead letters with that reason.
     subjects = (*job.registry.subjects, *job.registry.blocked_subjects)
-    subscriptions = {subject: names.subscription(subject) for subject in subjects}
+    subscriptions = {each: names.subscription(each) for each in subjects if names.has_own_subscription(each)}
+    routes = [(each, router_of(each, job.registry)) for each in names.routes.routes]
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
-    ingest(pipeline | "Read" >> ReadSubscriptions(subscriptions, batch_messages), job, sealing)
+    ingest(pipeline | "Read" >> ReadSubscriptions(subscriptions, batch_messages, routes), job, sealing)
     return pipeline
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from google.api_core.exceptions import Forbidden
 
 from headrace.config.settings import Settings
-from headrace.core.plan_changes import Change, Comparison
+from headrace.core.plan_changes import Change, Comparison, Note
 from headrace.core.plan_refusals import Refusal
 from headrace.core.resource_names import Names
 from headrace.doctor.findings import Area, Finding, Level, ok, unknown
@@ -40,8 +40,8 @@ def _look(comparison: Comparison, names: Names) -> Iterator[Finding]:
     yield from judge_resource(subject, found)
 
 
-def judge_resource(subject: str, found: Iterable[Change | Refusal]) -> Iterator[Finding]:
-    """Yield findings about one resource with the changes and refusals that a plan *found* for it."""
+def judge_resource(subject: str, found: Iterable[Change | Refusal | Note]) -> Iterator[Finding]:
+    """Yield findings about one resource with the changes, refusals and notes that a plan *found* for it."""
     found = list(found)
     if not found:
         yield ok(subject, "as the contracts require")
@@ -49,6 +49,8 @@ def judge_resource(subject: str, found: Iterable[Change | Refusal]) -> Iterator[
         match each:
             case Refusal():
                 yield Finding(Level.PROBLEM, subject, each.why, each.remedy)
+            case Note():
+                yield Finding(Level.WARNING if each.matters else Level.OK, subject, each.why, each.remedy)
             case Change(action="create"):
                 yield Finding(Level.PROBLEM, subject, "does not exist", PROVISION)
             case Change():

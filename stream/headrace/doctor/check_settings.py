@@ -96,5 +96,9 @@ def _text(key: str, value: Any) -> str | None:
             return "(no such file)"
         case bool():
             return str(value).lower()
+        case dict():
+            return ", ".join(f"{name} = {each}" for name, each in value.items()) or "none"
+        case tuple():
+            return ", ".join(each.name for each in value) or "none"
         case _:
             return str(value)

@@ -54,8 +54,12 @@ def _resources(registry: Registry, names: Names) -> Mapping[str, tuple[Resource,
     return {
         "project": _all(Kind.PROJECT, names.project),
         "metrics": _all(Kind.PROJECT, names.project),
-        "topics": _all(Kind.TOPIC, *map(names.topic, subjects)),
-        "subscriptions": _all(Kind.SUBSCRIPTION, *map(names.subscription, subjects)),
+        "topics": _all(Kind.TOPIC, *(names.topic(each) for each in subjects if names.has_own_topic(each))),
+        "existing_topics": _all(Kind.TOPIC, *names.routes.topics.values()),
+        "subscriptions": _all(
+            Kind.SUBSCRIPTION, *(names.subscription(each) for each in subjects if names.has_own_subscription(each))
+        ),
+        "existing_subscriptions": _all(Kind.SUBSCRIPTION, *(each.subscription for each in names.routes.routes)),
         "dead_letter_topic": _all(Kind.TOPIC, names.dead_letter_topic),
         "dead_letter_subscription": _all(Kind.SUBSCRIPTION, names.dead_letter_subscription),
         "dataset": (*_all(Kind.DATASET, dataset), *tallies),

@@ -42,12 +42,21 @@ def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
     def opened() -> OpenSource:
         from headrace.engine.sources import from_subscriptions  # imports the client of Pub/Sub
 
-        return from_subscriptions(job, settings.names, journal, open_subscriber, complete_until, served_ids)
+        return from_subscriptions(
+            job,
+            settings.names,
+            journal,
+            open_subscriber,
+            complete_until,
+            open_publisher=lambda: engine.clients.publisher,
+            status_of=lambda subscription: engine.status.subjects[subscription],
+            served_ids=served_ids,
+        )
 
     def open_source(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return opened()(subject, status, stop)
 
-    return _engine(
+    engine = _engine(
         settings,
         job,
         journal,
@@ -59,6 +68,7 @@ def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
         prepare=opened,
         watch_registry=served_ids.watch.run if served_ids is not None else None,
     )
+    return engine
 
 
 def build_backfill_engine(

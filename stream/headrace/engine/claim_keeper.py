@@ -9,7 +9,7 @@ service.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
@@ -40,7 +40,7 @@ _NEEDS: Final = (
 class ClaimKeeper:
     """Keeps engines with other journals away. Thread-safe.
 
-    *tables* maps each table of the journal to the subscription that fills it. *clock* is this machine's, in
+    *tables* maps each table of the journal to the subscriptions that fill it. *clock* is this machine's, in
     microseconds since 1970, and only ever compared with BigQuery's; *elapsed* is a clock that is never set.
     """
 
@@ -50,7 +50,7 @@ class ClaimKeeper:
         journal: Journal,
         *,
         run: str,
-        tables: Mapping[str, str],
+        tables: Mapping[str, Sequence[str]],
         streams: WriteStreams,
         retry: RetryPolicy,
         clock: Callable[[], int],
@@ -196,14 +196,17 @@ class ClaimKeeper:
         last = look.own.served if look.own is not None else {}
         return [
             table
-            for table, name in self._tables.items()
-            if name not in last or any(each.served_since({name: last[name]}) for each in look.others)
+            for table, names in self._tables.items()
+            if any(
+                name not in last or any(each.served_since({name: last[name]}) for each in look.others) for name in names
+            )
         ]
 
     def _check(self, since: datetime) -> None:
         look = self._retry.call(_NEEDS, self._claims.look)
+        ours = [name for names in self._tables.values() for name in names]
         for other in look.others:
-            if other.is_live(look.now) or other.served_since(dict.fromkeys(self._tables.values(), since)):
+            if other.is_live(look.now) or other.served_since(dict.fromkeys(ours, since)):
                 raise FencedError(
                     f"another engine ({other.holder}) has taken the subscriptions over; this one was stopped for "
                     "longer than its lease and ends now"

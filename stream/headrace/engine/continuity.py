@@ -13,6 +13,7 @@ from typing import Final
 
 from google.pubsub_v1.types import Subscription
 
+from headrace.pubsub.existing_subscription import MISSING_EXISTING, existing_problems
 from headrace.pubsub.job_subscription import MISSING, Difference, created_at, differences
 from headrace.schemas.envelope import from_micros, to_rfc3339
 
@@ -37,11 +38,12 @@ class Gap:
 class Continuity:
     """The observations of one subscription. Thread-safe.
 
+    *topic* is the topic that it should read; None for an existing subscription, which reads what its owner wants.
     *complete_until* returns the publish time up to which an earlier process has seen everything. It is called until it
     succeeds once, and raises the client's errors.
     """
 
-    def __init__(self, topic: str, complete_until: Callable[[], int]) -> None:
+    def __init__(self, topic: str | None, complete_until: Callable[[], int]) -> None:
         self._topic = topic
         self._complete_until = complete_until
         self._asked = False
@@ -55,7 +57,7 @@ class Continuity:
     def record(self, existing: Subscription, asked_at: int) -> list[Difference]:
         """Record the properties of the subscription at *asked_at*; return how they differ from the wanted ones."""
         self._ask()
-        found = differences(existing, self._topic)
+        found = existing_problems(existing) if self._topic is None else differences(existing, self._topic)
         losing = next((each.found for each in found if each.loses), "")
         created = created_at(existing)
         with self._lock:
@@ -74,7 +76,7 @@ class Continuity:
             if self._right_at:  # otherwise it has never existed, so no events are missing
                 self._why = self._why or MISSING.found
             self._there = False
-        return [MISSING]
+        return [MISSING_EXISTING if self._topic is None else MISSING]
 
     @property
     def unbroken(self) -> bool:

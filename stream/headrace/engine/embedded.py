@@ -66,15 +66,17 @@ class Embedded:
 
     def __post_init__(self) -> None:
         subjects = self.job.registry.subjects
-        names = [*subjects, *self.job.registry.blocked, TALLIES, _CLAIM]
+        shared = [each.subscription for each in self.names.routes.shared if {*subjects} & {*each.all_subjects}]
+        names = [*subjects, *self.job.registry.blocked, TALLIES, _CLAIM, *shared]
         self.status = EngineStatus({name: SubjectStatus(name) for name in names})
-        self.status.subjects[_CLAIM].ready = True
+        for name in (_CLAIM, *shared):
+            self.status.subjects[name].ready = True
         run = uuid.uuid4().hex
         claims = SubscriptionClaims(
             self.journal.id,
             run,
             holder=self.holder,
-            subscriptions=[self.names.subscription(subject) for subject in subjects],
+            subscriptions=[*dict.fromkeys(name for each in subjects for name in self.names.subscriptions(each))],
             path=self.names.table(ENGINES),
             sql=self.names.sql(ENGINES),
             client=self.clients.bigquery,
@@ -84,7 +86,7 @@ class Embedded:
             claims,
             self.journal,
             run=run,
-            tables={self.job.registry.latest(each).options.table: self.names.subscription(each) for each in subjects},
+            tables={self.job.registry.latest(each).options.table: self.names.subscriptions(each) for each in subjects},
             streams=self.clients.claim_streams,
             retry=RetryPolicy("claim", self.status.subjects[_CLAIM], self.stop),
             clock=self.job.clock,

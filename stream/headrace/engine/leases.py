@@ -35,6 +35,17 @@ class Leases:
         with self._lock:
             self.held.difference_update(pulled)
 
+    def held_of(self, subject: str) -> list[Pulled]:
+        """Return what is held of *subject*."""
+        with self._lock:
+            return [each for each in self.held if each.messages[0].subject == subject]
+
+    def divide(self, pulled: Pulled, parts: Iterable[Pulled]) -> None:
+        """Hold the *parts* of *pulled* in its place."""
+        with self._lock:
+            self.held.discard(pulled)
+            self.held.update(parts)
+
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
         """Acknowledge messages whose outcome is durable. If an acknowledgement is lost, Pub/Sub delivers again."""
         pulled = list(pulled)
@@ -45,11 +56,11 @@ class Leases:
             except CALL_ERRORS as error:
                 _LOG.warning("acknowledgements_lost", subject=self._subject, count=len(ids), error=type(error).__name__)
 
-    def hand_back(self, pulled: Iterable[Pulled]) -> None:
-        """Return messages to Pub/Sub, which then delivers them again immediately."""
+    def hand_back(self, pulled: Iterable[Pulled], seconds: int = 0) -> None:
+        """Return messages to Pub/Sub, which delivers them again after some *seconds*: immediately by default."""
         pulled = list(pulled)
         self.let_go(pulled)
-        self._change(pulled, 0)
+        self._change(pulled, seconds)
 
     def renew(self) -> float | None:
         """Renew the leases that are due; return the seconds until the next check, or None if no lease is held."""

@@ -12,7 +12,6 @@ from headrace.core.dead_letter import DeadLetter, dead_letters, letter_requests,
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch, to_ipc
 from headrace.core.outcome import Outcome
-from headrace.core.resource_names import Names
 from headrace.core.tally import Tally, tally_rows, tally_written
 from headrace.engine.clients import Clients
 from headrace.engine.decided_rows import decided_rows
@@ -57,7 +56,6 @@ class MessageSettler:
         self._status = status
         self._retry = retry
         self._messages: Sequence[Message] = ()
-        self._source = Names(job.project).subscription(subject)
         self.writer = TableWriter(
             table.name,
             job.tables[subject],
@@ -185,7 +183,7 @@ class MessageSettler:
             self._retry.call(need, partial(publish_request, self._publisher, topic, request))
         for letter in letters:
             self._status.refuse(letter.reason, 1)
-        self._status.tap.note_letters(self._source, letters)
+        self._status.tap.note_letters(self._job.project, letters)
 
     def _tally_duplicates(self, duplicates: MicroBatch) -> list[Tally]:
         if not len(duplicates):

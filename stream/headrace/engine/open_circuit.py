@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -17,7 +17,6 @@ from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.engine.journal import Journal
 from headrace.engine.prepare import Preparation, Prepared
-from headrace.engine.puller import Puller
 from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
 from headrace.engine.status import CIRCUIT, SubjectStatus
 from headrace.engine.task_steps import Steps, pausing
@@ -32,6 +31,17 @@ LONGEST_SAMPLE_SECONDS: Final = 60.0
 _LOG = structlog.get_logger("headrace")
 
 
+class Sampled(Protocol):
+    """A source of samples of a subject's messages, for the time in which the subject pulls nothing."""
+
+    @property
+    def needs(self) -> str:
+        """The permission that a sample needs, and its remedy."""
+
+    def sample(self, at_most: int) -> list[Message]:
+        """Return a few messages; they are delivered again."""
+
+
 class SubjectCircuit:
     """The preparation and the circuit of one subject. Only the subject's loop uses it, so it is not thread-safe."""
 
@@ -41,7 +51,7 @@ class SubjectCircuit:
         subject: str,
         *,
         journal: Journal,
-        puller: Puller,
+        source: Sampled,
         status: SubjectStatus,
         stop: threading.Event,
         decoder: Decoder | None = None,
@@ -50,7 +60,7 @@ class SubjectCircuit:
         self._job = job
         self._subject = subject
         self._journal = journal
-        self._puller = puller
+        self._source = source
         self._status = status
         self._stop = stop
         self._retry = RetryPolicy("sample", status, stop)
@@ -109,7 +119,7 @@ class SubjectCircuit:
 
     def _sample_passes(self) -> Steps[bool]:
         """Pull a sample while the circuit is half-open; return whether the sample closes the circuit."""
-        sample = self._retry.call_as_steps(self._puller.needs, lambda: self._puller.sample(SAMPLE_MESSAGES))
+        sample = self._retry.call_as_steps(self._source.needs, lambda: self._source.sample(SAMPLE_MESSAGES))
         messages = yield from sample
         if not messages:
             return False

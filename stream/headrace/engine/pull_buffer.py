@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from headrace.engine.batch_sizing import LINGER_SECONDS, ArrivalRate, batch_size
@@ -52,6 +54,28 @@ class PullBuffer:
         self.since = time.monotonic()
         self.arrivals.note(self.since, count)
         return taken
+
+    def take_enough(
+        self,
+        at_most: int,
+        wait_seconds: float | None,
+        changed: threading.Condition,
+        failure: Callable[[], BaseException | None],
+    ) -> list[Pulled]:
+        """Take messages, up to about *at_most*; wait up to *wait_seconds* for the first, on *changed*.
+
+        The faster messages come, the more are taken together: the first waits a short time for others. With None
+        this does not wait, and returns nothing while there are few. Raises the error that *failure* returns.
+        """
+        if wait_seconds:
+            changed.wait_for(lambda: self._waiting or failure(), wait_seconds)
+        enough, left = self.enough(at_most), self.linger_left()
+        if wait_seconds is not None and self._waiting:
+            changed.wait_for(lambda: len(self) >= enough or failure(), left)
+        if (error := failure()) is not None:
+            raise error
+        too_few = wait_seconds is None and left > 0 and len(self) < enough
+        return [] if too_few or not self._waiting else self.take(at_most)
 
     def clear(self) -> None:
         """Remove all messages that wait."""

@@ -19,13 +19,16 @@ class Pulled:
     bytes: int = 0
 
 
-def read_pulled(subject: str, received: Iterable[Any], leased_until: float) -> Pulled:
-    """Return what Pub/Sub's protobuf answer holds: its *received* messages, as messages of *subject*."""
-    messages = [_message(subject, one.message) for one in received]
+def read_pulled(subject: str, received: Iterable[Any], leased_until: float, subscription: str = "") -> Pulled:
+    """Return what Pub/Sub's protobuf answer holds: its *received* messages, as messages of *subject*.
+
+    *subscription* is the full name of an existing one; it is empty for the one that Headrace creates for the subject.
+    """
+    messages = [_message(subject, one.message, subscription) for one in received]
     return Pulled(messages, [one.ack_id for one in received], leased_until, sum(len(each.data) for each in messages))
 
 
-def _message(subject: str, message: Any) -> Message:
+def _message(subject: str, message: Any, subscription: str) -> Message:
     published = message.publish_time
     return Message(
         subject=subject,
@@ -34,4 +37,5 @@ def _message(subject: str, message: Any) -> Message:
         message_id=message.message_id,
         published_at=published.seconds * 1_000_000 + published.nanos // 1000,
         ordering_key=message.ordering_key,
+        subscription=subscription,
     )

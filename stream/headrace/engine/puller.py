@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Final
 
 from google.api_core.exceptions import Cancelled, DeadlineExceeded, GoogleAPICallError, NotFound
@@ -16,8 +14,9 @@ from headrace.engine.continuity import Continuity, Gap
 from headrace.engine.drained import Drained
 from headrace.engine.leases import Leases
 from headrace.engine.pubsub_calls import Pull, Subscription
-from headrace.engine.pull_buffer import PullBuffer
+from headrace.engine.pull_buffer import WAITING_MESSAGES, PullBuffer
 from headrace.engine.pulled import Pulled, read_pulled
+from headrace.engine.pulls_under_way import Asking, UnderWay
 from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.scheduler import Scheduler
 from headrace.engine.status import SubjectStatus
@@ -31,29 +30,6 @@ MANY: Final = 100  # messages of one Pull that say there are more; the emulator 
 PULL_SECONDS: Final = 2.0
 
 
-class _Asking(Enum):
-    """State of the pull that is always under way while there is room."""
-
-    WANTED = auto()
-    UNDER_WAY = auto()
-    ENDED = auto()  # with nothing, or an error, which is handled before the next one begins
-
-
-@dataclass(eq=False, slots=True)
-class _UnderWay:
-    """One pull that has not ended.
-
-    *along*: it is an additional pull, beside the one that is always under way. *began* is in microseconds. A stop
-    cancels a pull that *lasts*, and waits for the others, so that their messages are handed back.
-    """
-
-    along: bool
-    began: int
-    leased_until: float
-    lasts: bool
-    pull: Pull | None = None
-
-
 class Puller:
     """Pulls one subject ahead of its loop. Its buffer is bounded, so a slow table leaves the backlog in Pub/Sub.
 
@@ -61,6 +37,7 @@ class Puller:
     One pull is always under way, and additional ones while there are many messages. No pull occupies a thread: threads
     of gRPC receive the messages, and tasks of the scheduler renew leases and handle errors. After an empty pull, the
     next ones may last *idle_seconds*. *along* limits the additional pulls of all pullers that share it.
+    *subscription* is the full name of an existing one; it is empty for the one that Headrace creates for the subject.
     """
 
     finite = False
@@ -74,19 +51,21 @@ class Puller:
         continuity: Continuity,
         idle_seconds: float = PULL_SECONDS,
         along: threading.Semaphore | None = None,
+        subscription: str = "",
     ) -> None:
         self._calls = calls
         self._subject = subject
+        self._subscription = subscription
         self._idle_seconds = idle_seconds
         self._along = along or threading.Semaphore(PULLS - 1)
         self._stop = threading.Event()
-        self._retry = RetryPolicy("pull", status, self._stop)
+        self._retry = RetryPolicy(f"pull {subscription}".rstrip(), status, self._stop)
         self._drained = Drained(calls, continuity)
         self._buffer = PullBuffer()
         self._changed = threading.Condition(threading.RLock())
-        self._leases = Leases(calls, subject, self._changed)
-        self._under_way: set[_UnderWay] = set()
-        self._asking = _Asking.ENDED
+        self.leases = Leases(calls, subject, self._changed)
+        self._under_way: set[UnderWay] = set()
+        self._asking = Asking.ENDED
         self._ended: tuple[int, GoogleAPICallError | None] | None = None  # when that pull began, and its error
         self._many = False
         self._tasks = 0  # that are not over
@@ -99,7 +78,11 @@ class Puller:
     @property
     def needs(self) -> str:
         """The permission that pulling needs, and its remedy."""
-        return f"{self._calls.name}: the job needs pubsub.subscriptions.consume on it; `headrace provision` makes it"
+        if self._subscription:
+            permissions, remedy = "pubsub.subscriptions.consume and .get", "correct its name in `subscriptions`"
+        else:
+            permissions, remedy = "pubsub.subscriptions.consume", "`headrace provision` makes it"
+        return f"{self._calls.name}: the job needs {permissions} on it; {remedy}"
 
     def start(self, scheduler: Scheduler, wake: Wake) -> None:
         """Begin to pull and to renew leases, with two tasks of *scheduler*; also after a stop.
@@ -109,7 +92,7 @@ class Puller:
         self._stop.clear()
         self._drained.note_messages()  # what was handed back is waiting again
         self._many = self._is_winding_down = False
-        self._asking, self._ended, self._wake_loop = _Asking.ENDED, None, wake
+        self._asking, self._ended, self._wake_loop = Asking.ENDED, None, wake
         self._tasks = 2
         self._wake_leases = scheduler.spawn(lambda _: self._guarded(self._keep_leases()))
         self._wake = scheduler.spawn(lambda _: self._guarded(self._pull_on()))
@@ -121,25 +104,32 @@ class Puller:
         this does not wait, and returns nothing while there are few. Raises the error that made pulling impossible.
         """
         with self._changed:
-            if wait_seconds:
-                self._changed.wait_for(lambda: self._buffer or self.failure, wait_seconds)
-            enough, left = self._buffer.enough(at_most), self._buffer.linger_left()
-            if wait_seconds is not None and self._buffer:
-                self._changed.wait_for(lambda: len(self._buffer) >= enough or self.failure, left)
+            taken = self._buffer.take_enough(at_most, wait_seconds, self._changed, lambda: self.failure)
+            if taken:
+                self._ask()
+            return taken
+
+    def take_arrived(self) -> list[Pulled]:
+        """Take everything that has arrived, without a wait. Raises the error that made pulling impossible."""
+        with self._changed:
             if self.failure is not None:
                 raise self.failure
-            too_few = wait_seconds is None and left > 0 and len(self._buffer) < enough
-            if too_few or not self._buffer:
-                return []
-            taken = self._buffer.take(at_most)
-            self._ask()
+            taken = self._buffer.take(WAITING_MESSAGES)
+            if taken:
+                self._ask()
             return taken
 
     @property
     def drained_at(self) -> int:
         """The publish time, in microseconds, before which every message is settled; 0 if it is not known."""
         with self._changed:
-            return 0 if self._leases.held else self._drained.until
+            return 0 if self.leases.held else self._drained.until
+
+    @property
+    def delivered_until(self) -> int:
+        """The publish time, in microseconds, before which every message was delivered; 0 if it is not known."""
+        with self._changed:
+            return self._drained.until
 
     def look(self) -> list[str]:
         """Look at the subscription, and return its problems with their remedies."""
@@ -151,19 +141,19 @@ class Puller:
 
     def acknowledge(self, pulled: Iterable[Pulled]) -> None:
         """Acknowledge messages whose outcome is committed. A lost acknowledgement leads to redelivery."""
-        self._leases.acknowledge(pulled)
+        self.leases.acknowledge(pulled)
 
     def hand_back(self, pulled: Iterable[Pulled]) -> None:
         """Make Pub/Sub deliver these again at once."""
-        self._leases.hand_back(pulled)
+        self.leases.hand_back(pulled)
 
     def sample(self, at_most: int) -> list[Message]:
         """Return a few messages, and hand them back, while pulling is stopped."""
         try:
-            pulled = read_pulled(self._subject, self._calls.pull(at_most, PULL_SECONDS), 0.0)
+            pulled = read_pulled(self._subject, self._calls.pull(at_most, PULL_SECONDS), 0.0, self._subscription)
         except DeadlineExceeded:
             return []
-        self._leases.hand_back([pulled])
+        self.leases.hand_back([pulled])
         return pulled.messages
 
     def wind_down(self) -> None:
@@ -183,7 +173,7 @@ class Puller:
         with self._changed:
             self._changed.wait_for(lambda: not self._tasks and not self._under_way)
         self._buffer.clear()
-        self.hand_back(list(self._leases.held))
+        self.hand_back(list(self.leases.held))
 
     def _guarded(self, steps: Steps[None]) -> Steps[None]:
         failure: BaseException | None = None
@@ -199,21 +189,21 @@ class Puller:
 
     def _pull_on(self) -> Steps[None]:
         """Handle the end of pulls: report errors, and note when the subscription is drained."""
-        self._leases.seconds = yield from self._retry.call_as_steps(self.needs, self._ack_seconds)
+        self.leases.seconds = yield from self._retry.call_as_steps(self.needs, self._ack_seconds)
         while not self._stop.is_set():
             try:
                 self._look_at_what_ended()
             except RETRYABLE as error:
                 yield from self._retry.wait_after_as_steps(error, self.needs)
             with self._changed:
-                if self._asking is _Asking.ENDED:
-                    self._asking = _Asking.WANTED
+                if self._asking is Asking.ENDED:
+                    self._asking = Asking.WANTED
                 self._ask()
             yield None
 
     def _keep_leases(self) -> Steps[None]:
         while not self._stop.is_set():
-            yield self._leases.renew()
+            yield self.leases.renew()
 
     def _fail(self, failure: BaseException | None) -> None:
         """Pass the error that made pulling impossible, if any, to the loop. The caller holds the lock."""
@@ -227,10 +217,10 @@ class Puller:
 
     def _ask(self) -> None:
         """Begin the pulls that are wanted and have room. The caller holds the lock."""
-        if self._is_winding_down or self.failure or self._asking is _Asking.ENDED or not self._buffer.has_room:
+        if self._is_winding_down or self.failure or self._asking is Asking.ENDED or not self._buffer.has_room:
             return
-        if self._asking is _Asking.WANTED:
-            self._asking = _Asking.UNDER_WAY
+        if self._asking is Asking.WANTED:
+            self._asking = Asking.UNDER_WAY
             self._begin(self._idle_seconds if self._drained.is_empty else PULL_SECONDS, along=False)
         while self._asks_for_more() and self._along.acquire(blocking=False):
             self._begin(PULL_SECONDS, along=True)
@@ -239,8 +229,8 @@ class Puller:
         return self._many and self.failure is None and len(self._under_way) < PULLS
 
     def _begin(self, seconds: float, along: bool) -> None:
-        leased_until = time.monotonic() + self._leases.seconds
-        each = _UnderWay(along, time.time_ns() // 1000, leased_until, lasts=seconds > PULL_SECONDS)
+        leased_until = time.monotonic() + self.leases.seconds
+        each = UnderWay(along, time.time_ns() // 1000, leased_until, lasts=seconds > PULL_SECONDS)
         self._under_way.add(each)
         try:
             each.pull = self._calls.begin_pull(PULL_MESSAGES, seconds, lambda pull: self._answered(each, pull))
@@ -250,12 +240,12 @@ class Puller:
                 self._along.release()
             self._fail(error)
 
-    def _answered(self, each: _UnderWay, pull: Pull) -> None:
+    def _answered(self, each: UnderWay, pull: Pull) -> None:
         """Hold the messages of a pull. This runs in a thread of gRPC, which must not wait."""
         failure: BaseException | None = None
         pulled, error = Pulled([], [], 0.0), None
         try:
-            pulled = read_pulled(self._subject, pull.received(), each.leased_until)
+            pulled = read_pulled(self._subject, pull.received(), each.leased_until, self._subscription)
         except DeadlineExceeded:  # nothing came
             pass
         except GoogleAPICallError as found:
@@ -277,23 +267,23 @@ class Puller:
             if self._stop.is_set():
                 self._changed.notify_all()
 
-    def _note_end(self, each: _UnderWay, error: GoogleAPICallError | None, is_any: bool) -> None:
+    def _note_end(self, each: UnderWay, error: GoogleAPICallError | None, is_any: bool) -> None:
         """Note the end of the pull that is always under way, so that its error or its emptiness is handled.
 
         While additional pulls are under way, an empty pull proves nothing: they may have taken the messages.
         """
         if error is None and (is_any or self._under_way):
             self._retry.recovered()
-            self._asking = _Asking.WANTED
+            self._asking = Asking.WANTED
         else:
-            self._asking, self._ended = _Asking.ENDED, (each.began, error)
+            self._asking, self._ended = Asking.ENDED, (each.began, error)
             self._wake()
 
     def _hold(self, pulled: Pulled) -> None:
         self._drained.note_messages()
-        if not self._leases.held:
+        if not self.leases.held:
             self._wake_leases()
-        self._leases.hold(pulled)
+        self.leases.hold(pulled)
         self._buffer.add(pulled)
         self._changed.notify_all()
         self._wake_loop()
@@ -312,7 +302,7 @@ class Puller:
         if error is not None:
             raise error
         self._retry.recovered()
-        self._drained.note_empty(began, self._leases.seconds)
+        self._drained.note_empty(began, self.leases.seconds)
 
 
 def _nobody() -> None:

@@ -19,9 +19,15 @@ GENERATION_MESSAGES: Final = 300_000  # one minute at 5,000 a second, the longes
 def receipts_for(messages: Iterable[Message]) -> list[bytes]:
     """Return the 128 bits by which each Pub/Sub message is recognised.
 
-    They depend on the publish time too, because the emulator counts its ids from 1 again after a restart.
+    They depend on the publish time too, because the emulator counts its ids from 1 again after a restart. Ids are
+    unique within a topic alone, so messages of an existing subscription are recognised by its name too.
     """
-    return digests([f"{each.message_id} {each.published_at}".encode() for each in messages], _BYTES)
+    return digests([_named(each).encode() for each in messages], _BYTES)
+
+
+def _named(message: Message) -> str:
+    name = f"{message.message_id} {message.published_at}"
+    return f"{message.subscription} {name}" if message.subscription else name
 
 
 class Receipts:

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import Final, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
-from google.pubsub_v1 import SubscriberClient
+from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
-from headrace.engine.check_intervals import PULLS_A_SECOND, interval
-from headrace.engine.continuity import Continuity, Gap
+from headrace.core.routes import Route
+from headrace.engine.continuity import Gap
 from headrace.engine.journal import Journal
 from headrace.engine.open_circuit import SubjectCircuit
+from headrace.engine.origins import Origins, SharedMeans
 from headrace.engine.prepare import Prepared
-from headrace.engine.pubsub_calls import Subscription
 from headrace.engine.pulled import Pulled
-from headrace.engine.puller import PULL_SECONDS, Puller
 from headrace.engine.registry_hold import HeldByRegistry
 from headrace.engine.scheduler import Scheduler
-from headrace.engine.status import SubjectStatus
+from headrace.engine.status import LETTERS, SubjectStatus
+from headrace.engine.strays import StrayLetters
 from headrace.engine.task_steps import Steps, Wake
 from headrace.job import Job
 from headrace.schema_registry.served_ids import ServedIds
 from headrace.steps.decode.decode_messages import Decoder
 from headrace.steps.decode.openers import opener_of
-
-SUBJECTS_A_CONNECTION: Final = 50
-PULLS_ALONG: Final = 40
+from headrace.steps.decode.subject_routers import router_of
 
 
 class Source(Protocol):
@@ -85,36 +82,45 @@ def from_subscriptions(
     journal: Journal,
     open_subscriber: Callable[[], SubscriberClient],
     complete_until: Callable[[str], int],
+    *,
+    open_publisher: Callable[[], PublisherClient],
+    status_of: Callable[[str], SubjectStatus],
     served_ids: ServedIds | None = None,
 ) -> OpenSource:
-    """Return a function that opens a subject's own subscription, behind its circuit breaker.
+    """Return a function that opens a subject's subscriptions, behind its circuit breaker.
 
-    Pub/Sub accepts about a hundred calls at a time on one connection. So at most SUBJECTS_A_CONNECTION subjects share a
-    connection, and at most PULLS_ALONG further pulls are under way beside one pull of each subject. *complete_until*
-    returns the publish time up to which an earlier process has seen everything of a subject. *served_ids* hold the
-    subjects whose payloads carry ids of a registry.
+    *complete_until* returns the publish time up to which an earlier process has seen everything of a subject.
+    *open_publisher* is called when a message belongs to no subject; *status_of* returns the status of a subscription
+    that several subjects share. *served_ids* hold the subjects whose payloads carry ids of a registry.
     """
-    kept: dict[str, Continuity] = {}  # kept when a subject starts again
-    subjects = list(job.registry.subjects)
-    connections = [(open_subscriber(), threading.Semaphore(PULLS_ALONG)) for _ in subjects[::SUBJECTS_A_CONNECTION]]
-    shared = {subject: connections[index // SUBJECTS_A_CONNECTION] for index, subject in enumerate(subjects)}
-    idle_seconds = interval(PULL_SECONDS, len(subjects), PULLS_A_SECOND)
+    statuses: dict[str, SubjectStatus] = {}
+
+    def open_shared(route: Route) -> SharedMeans:
+        def unusable() -> str:
+            found = (statuses[each].in_the_way.get(LETTERS) for each in route.all_subjects if each in statuses)
+            return next(filter(None, found), "")
+
+        status = status_of(route.subscription)
+        strays = StrayLetters(
+            job, route, journal=journal, open_publisher=open_publisher, status=status, unusable=unusable
+        )
+        return SharedMeans(router_of(route, job.registry), strays, status)
+
+    origins = Origins(job.registry.subjects, names, open_subscriber, complete_until, open_shared)
 
     def open_source(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
-        continuity = kept.setdefault(subject, Continuity(names.topic(subject), partial(complete_until, subject)))
-        subscriber, along = shared[subject]
-        calls = Subscription(subscriber, names.subscription(subject))
-        puller = Puller(calls, subject, status=status, continuity=continuity, idle_seconds=idle_seconds, along=along)
+        statuses[subject] = status
+        source = origins.of(subject, status)
         ids = served_ids.of(subject) if served_ids is not None else None
         circuit = SubjectCircuit(
             job,
             subject,
             journal=journal,
-            puller=puller,
+            source=source,
             status=status,
             stop=stop,
             decoder=None if ids is None else Decoder(job.registry, subject, opener_of(job.registry, subject, ids)),
         )
-        return puller, circuit if ids is None else HeldByRegistry(circuit, ids, status, stop)
+        return source, circuit if ids is None else HeldByRegistry(circuit, ids, status, stop)
 
     return open_source

@@ -15,7 +15,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from headrace.core.dead_letter import DeadLetter
+from headrace.core.dead_letter import DeadLetter, source_of
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.outcome import Outcome
 
@@ -89,15 +89,15 @@ class Tap:
             for place, moment in enumerate(published):
                 self._keep(TappedEvent(self._next(), outcome, self._clock(), moment, sample.rows.slice(place, 1)))
 
-    def note_letters(self, source: str, letters: Iterable[DeadLetter]) -> None:
-        """Note dead letters; *source* is the subscription that their messages came from."""
+    def note_letters(self, project: str, letters: Iterable[DeadLetter]) -> None:
+        """Note dead letters of a job of *project*."""
         if not self.is_followed:
             return
         every = list(letters)
         with self._lock:
             self._seen[Outcome.DEAD_LETTERED] += len(every)
             for letter in islice(every, SAMPLE):
-                self._keep(self._of_letter(source, letter))
+                self._keep(self._of_letter(source_of(letter.message, project), letter))
 
     def _of_letter(self, source: str, letter: DeadLetter) -> TappedEvent:
         return TappedEvent(

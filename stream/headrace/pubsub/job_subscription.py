@@ -20,7 +20,12 @@ CALL_SECONDS: Final = 10.0
 RETENTION_SECONDS: Final = 7 * 86_400
 CREATED: Final = "headrace-created"  # a label, because Pub/Sub does not record when a subscription was created
 _FORMAT: Final = "%Y%m%d%H%M%S"  # in UTC; a label may not contain colons
-_DELETED_TOPIC: Final = "_deleted-topic_"
+DELETED_TOPIC: Final = "_deleted-topic_"
+EXPORTS: Final = {
+    "bigquery_config": "BigQuery",
+    "cloud_storage_config": "Cloud Storage",
+    "bigtable_config": "Bigtable",
+}
 _CREATE_AGAIN: Final = "pull what it still holds, delete it, and run `headrace provision` again"
 
 
@@ -72,7 +77,7 @@ def differences(existing: Subscription, topic: str) -> list[Difference]:
 
 
 def _source(existing: Subscription, topic: str) -> Iterator[Difference]:
-    if existing.topic == _DELETED_TOPIC:
+    if existing.topic == DELETED_TOPIC:
         yield Difference(
             f"its topic was deleted, so it receives nothing, even if {topic} exists again", _CREATE_AGAIN, loses=True
         )
@@ -87,8 +92,7 @@ def _source(existing: Subscription, topic: str) -> Iterator[Difference]:
 def _delivery(existing: Subscription) -> Iterator[Difference]:
     if existing.push_config.push_endpoint:
         yield Difference("it pushes messages to an endpoint", _UPDATE, loses=True, field="push_config")
-    exports = {"bigquery_config": "BigQuery", "cloud_storage_config": "Cloud Storage", "bigtable_config": "Bigtable"}
-    for field, where in exports.items():
+    for field, where in EXPORTS.items():
         if field in existing:
             yield Difference(f"it exports messages to {where}", _CREATE_AGAIN, loses=True)
     if existing.message_transforms:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -22,23 +23,29 @@ class Backlog:
     oldest_seconds: float
 
 
-def monitored_backlogs(client: MetricServiceClient, project: str, now: float) -> dict[str, Backlog]:
-    """Return the latest backlogs that Cloud Monitoring has of a project's subscriptions of Headrace.
+def monitored_backlogs(
+    client: MetricServiceClient, project: str, now: float, named: Sequence[str] = ()
+) -> dict[str, Backlog]:
+    """Return the latest backlogs that Cloud Monitoring has of subscriptions of a *project*.
+
+    They are those that Headrace has created, or those whose ids are *named*.
 
     Raises:
         GoogleAPICallError: it refused, or gave no answer.
     """
-    messages, oldest = (_latest(client, project, metric, now) for metric in (_MESSAGES, _OLDEST))
+    listed = ", ".join(f'"{each}"' for each in named)
+    chosen = f"one_of({listed})" if named else 'starts_with("headrace-")'
+    messages, oldest = (_latest(client, project, metric, now, chosen) for metric in (_MESSAGES, _OLDEST))
     return {name: Backlog(count, float(oldest.get(name, 0))) for name, count in messages.items()}
 
 
-def _latest(client: MetricServiceClient, project: str, metric: str, now: float) -> dict[str, int]:
+def _latest(client: MetricServiceClient, project: str, metric: str, now: float, chosen: str) -> dict[str, int]:
     from google.cloud.monitoring_v3 import ListTimeSeriesRequest, TimeInterval
 
     interval = {"start_time": {"seconds": int(now) - BEHIND_SECONDS}, "end_time": {"seconds": int(now)}}
     request = ListTimeSeriesRequest(
         name=f"projects/{project}",
-        filter=f'metric.type = "{metric}" AND resource.labels.subscription_id = starts_with("headrace-")',
+        filter=f'metric.type = "{metric}" AND resource.labels.subscription_id = {chosen}',
         interval=TimeInterval(interval),
         view=ListTimeSeriesRequest.TimeSeriesView.FULL,
     )

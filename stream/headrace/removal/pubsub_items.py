@@ -1,6 +1,7 @@
 """The subscriptions and topics of the contracts, with subscriptions first: they go before their topics.
 
-Only resources with the label that `headrace provision` gives are removed. A topic that somebody else reads stays.
+Only resources with the label that `headrace provision` gives are removed. A topic that somebody else reads stays. Those
+that the settings name as existing ones are not even looked at.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def pubsub_items(
     subscriptions = [*map(names.subscription, subjects), names.dead_letter_subscription]
     found = [item for name in subscriptions for item in _subscription(name, subscriber)]
     going = {each.name for each in found if each.fate is Fate.REMOVE}
-    for topic in [*map(names.topic, subjects), names.dead_letter_topic]:
+    for topic in [*map(names.own_topic, subjects), names.dead_letter_topic]:
         found += _topic(topic, going, publisher)
     return found
 

@@ -40,7 +40,7 @@ def check_claims(settings: Settings, registry: Registry, client: bigquery.Client
         "",  # no engine has this journal, so every claim is another's
         "",
         holder="",
-        subscriptions=[names.subscription(subject) for subject in registry.subjects],
+        subscriptions=[*dict.fromkeys(name for each in registry.subjects for name in names.subscriptions(each))],
         path=names.table(ENGINES),
         sql=names.sql(ENGINES),
         client=client,

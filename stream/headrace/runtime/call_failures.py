@@ -21,6 +21,7 @@ from google.auth.exceptions import GoogleAuthError, TransportError
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import Timeout
 
+_PROVISION: Final = "`headrace provision`"
 _TABLE_PATH: Final = re.compile(r"\Aprojects/([^/]+)/datasets/([^/]+)/tables/([^/:]+)(?=: |\Z)")
 _SQL_NAME: Final = re.compile(r"\A`([^`]+)`(?=: |\Z)")
 _TABLE: Final = re.compile(r"[^/.:\s]+\.[^/.:\s]+\.[^/.:\s]+")
@@ -34,16 +35,21 @@ def in_words(error: BaseException, need: str) -> str:
     'projects/p/topics/t: the topic does not exist; `headrace provision` creates it'
     >>> in_words(Forbidden("x"), need)
     'projects/p/topics/t: permission denied; the job needs roles/pubsub.publisher on it (docs/permissions.md)'
+    >>> in_words(NotFound("x"), "projects/p/subscriptions/s: the job needs pubsub.subscriptions.get on it; correct it")
+    'projects/p/subscriptions/s: the subscription does not exist; correct it'
     """
     place, _, wanted = plain(need).partition(": ")
-    what, _, _ = wanted.partition("; `")
+    if _PROVISION in wanted or "; " not in wanted:
+        what, remedy = wanted.partition("; `")[0], f"{_PROVISION} creates it"
+    else:
+        what, _, remedy = wanted.rpartition("; ")
     match error:
         case TransportError() | RequestsConnectionError() | Timeout() | TimeoutError() | RetryError() | ServerError():
             return f"{place}: the service does not answer; it is tried again"
         case NotFound() if " needs " in what:
-            return f"{place}: the {_kind(place)} does not exist; `headrace provision` creates it"
+            return f"{place}: the {_kind(place)} does not exist; {remedy}"
         case NotFound():
-            return f"{place}: {what}: something that it needs does not exist; `headrace provision` creates it"
+            return f"{place}: {what}: something that it needs does not exist; {remedy}"
         case Forbidden():
             return f"{place}: permission denied; {what} (docs/permissions.md)"
         case Unauthorized() | GoogleAuthError():

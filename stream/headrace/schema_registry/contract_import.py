@@ -91,7 +91,7 @@ def read_import(
             if shared.setdefault(name, content) != content:
                 raise ImportConflictError(
                     f"{place}: refers to another {name.removesuffix(SUFFIX)} than a version before it; import the "
-                    "versions into folders of their own, with --version and --folder, and define the type in each"
+                    "versions into folders of their own, with --version and --contracts, and define the type in each"
                 )
     return ImportedFiles(subject, contracts, shared)
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from google.api_core.exceptions import Forbidden
+
 from headrace.core.resource_names import Names
 from headrace.pubsub.monitored_backlogs import Backlog, monitored_backlogs
 from headrace.runtime.google_clients import PUBSUB, emulator_host, open_metrics
@@ -31,7 +33,23 @@ def read_backlogs(names: Names, now: Callable[[], float]) -> Backlogs:
     host = emulator_host(PUBSUB)
     if host:
         return _of_broker(host)
-    return Backlogs(monitored_backlogs(open_metrics(), names.project, now()))
+    client, at = open_metrics(), now()
+    found, unknown = monitored_backlogs(client, names.project, at), ""
+    for project, named in _existing(names).items():
+        try:
+            found |= monitored_backlogs(client, project, at, named)
+        except Forbidden:
+            unknown = f"project {project}: the backlogs of its subscriptions need monitoring.timeSeries.list there"
+    return Backlogs(found, unknown)
+
+
+def _existing(names: Names) -> dict[str, list[str]]:
+    """Return the ids of the subscriptions that the settings name, by their project."""
+    found: dict[str, list[str]] = {}
+    for route in names.routes.routes:
+        _, project, _, name = route.subscription.split("/")
+        found.setdefault(project, []).append(name)
+    return found
 
 
 def _of_broker(host: str) -> Backlogs:

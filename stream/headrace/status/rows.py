@@ -75,8 +75,12 @@ def _row(subject: str, report: SubjectReport | None, status: Status, names: Name
             "acknowledged_a_second": speed.acknowledged,
             "within": speed.within,
         }
-    if backlog := status.backlogs.by_subscription.get(names.subscription(subject)):
-        given |= {"backlog": backlog.messages, "oldest_seconds": backlog.oldest_seconds}
+    found = [status.backlogs.by_subscription.get(each) for each in names.subscriptions(subject)]
+    if found and all(found):
+        given |= {
+            "backlog": sum(each.messages for each in found if each),
+            "oldest_seconds": max(each.oldest_seconds for each in found if each),
+        }
     if status.tables is not None:
         given |= _of_tables(subject, status)
     return SubjectRow(subject, _state(report), **given)

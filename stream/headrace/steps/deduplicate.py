@@ -62,6 +62,7 @@ class SeenIds:
         older: Iterable[bytes] = (),
         recent: Iterable[bytes] = (),
         version: bytes = b"",
+        *,
         budget: int | None = None,
         random: Callable[[int], bytes] = os.urandom,
         comparable: Collection[int] | None = None,

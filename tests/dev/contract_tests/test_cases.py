@@ -114,7 +114,10 @@ def test_an_exact_row_has_all_columns_but_headraces_own() -> None:
     [
         ("event: *flight", "{rows: 1, duplicates: 1}"),
         ("{event: *flight, id: another}", "{rows: 2}"),
-        ("event: {<<: *flight, distance_miles: 1}", "{rows: 1, letters: [{reason: id_conflict, message: payload}]}"),
+        (
+            "event: {<<: *flight, distance_miles: 1}",
+            "{rows: 1, letters: [{reason: id_conflict, message: other values}]}",
+        ),
         ("event: {<<: *flight, scheduled_at: 2020-01-01T00:00:00Z}", "{rows: 1, letters: [{reason: too_late}]}"),
         ("event: {<<: *flight, scheduled_at: 2027-01-01T00:00:00Z}", "{rows: 1, letters: [{reason: in_the_future}]}"),
         (

@@ -17,7 +17,7 @@ from tests.support.paths import ROOT
 from tests.support.transcripts import steps
 
 PAGE = (ROOT / "docs" / "contract-tests.md").read_text()
-CASES, GIVEN = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+CASES, GIVEN, FOREIGN = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 CONTRACT = json.loads(
     re.findall(r"^```json\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)[0]
 )
@@ -50,8 +50,9 @@ def test_the_example_prints_what_the_page_says(
     assert (shown.out + shown.err).splitlines() == step.printed
 
 
-def test_the_other_example_is_valid_too(tmp_path: Path) -> None:
-    case = {"name": "a", "expect": {}, **yaml.safe_load(GIVEN.replace("*order", "{}"))}
+@pytest.mark.parametrize(("given", "messages"), [(GIVEN, 2), (FOREIGN, 1)])
+def test_the_other_examples_are_valid_too(given: str, messages: int, tmp_path: Path) -> None:
+    case = {"name": "a", "expect": {}, **yaml.safe_load(given.replace("*order", "{}"))}
     path = tmp_path / "a.test.yaml"
     path.write_text(yaml.safe_dump({"subject": "order_placed", "cases": [case]}))
-    assert len(CaseFile.read(path).content.cases[0].given) == 2
+    assert len(CaseFile.read(path).content.cases[0].given) == messages

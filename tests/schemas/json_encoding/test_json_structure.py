@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
-from headrace.schemas.errors import UndecodableError
+from headrace.schemas.errors import ContractError, UndecodableError
 from headrace.schemas.json_encoding.rules import AVRO_JSON, CONVENTIONS
 from headrace.schemas.model import MAX_ITEMS
 from tests.support.builders import a_decimal, a_record
@@ -53,6 +53,11 @@ def test_an_absent_key_has_the_default_of_the_contract(kind: str) -> None:
         "d": [1, 2],
         "e": {"x": 0.5, "y": "z"},
     }
+
+
+def test_a_default_of_another_type_is_a_fault_of_the_contract() -> None:
+    with pytest.raises(ContractError, match=r"^thing\.a: a default that does not fit its type"):
+        a_record_of(("a", "int", {"default": "7"}))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -23,6 +23,7 @@ from headrace.schemas.message_rules.envelope import (
     VersionAttribute,
 )
 from headrace.schemas.message_rules.known_schemas import KnownSchemas, avro_fingerprint
+from headrace.schemas.message_rules.lint import lint_ids
 from headrace.schemas.registry import Contract, Registry
 from tests.support.builders import a_contract
 
@@ -220,3 +221,27 @@ def test_every_name_of_a_version_is_known() -> None:
         avro_fingerprint(json.loads(one.json)): 1,
         avro_fingerprint(json.loads(two.json)): 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("encoding", "ids", "has_registry", "good"),
+    [
+        ("datum", [], False, True),
+        ("single-object", [], False, True),
+        ("confluent", [], False, False),
+        ("confluent", [7], False, True),
+        ("confluent", [], True, True),
+        ({"kind": "apicurio", "ids": "global"}, [], False, False),
+        ("glue", [], True, False),
+        ("glue", [GUID], False, True),
+    ],
+    ids=str,
+)
+def test_ids_in_headers_can_be_known(encoding: Any, ids: list[Any], has_registry: bool, good: bool) -> None:
+    contract = foreign(encoding=encoding, schema_ids=ids)
+
+    if good:
+        lint_ids([contract], has_registry)
+    else:
+        with pytest.raises(ContractError, match="no version lists one; list the ids of each version"):
+            lint_ids([contract], has_registry)

@@ -10,6 +10,7 @@ import pytest
 from headrace.beam.decode_dofn import _DecodeFn
 from headrace.config.secrets import HeldKey
 from headrace.core.message import Message
+from headrace.core.routes import Routes
 from headrace.engine.prepare import Preparation
 from headrace.engine.pulled import Pulled
 from headrace.engine.receipts import receipts_for
@@ -130,7 +131,14 @@ def test_a_round_is_cut_and_acknowledged_with_the_last_of_it() -> None:
 
 
 def test_on_dataflow_a_list_of_messages_becomes_several_micro_batches() -> None:
-    step = _DecodeFn(REGISTRY, MINUTE, lambda: to_micros(MOMENT), HeldKey(b"wide".ljust(32)), Decoder)
+    step = _DecodeFn(
+        REGISTRY,
+        Routes(),
+        window=MINUTE,
+        clock=lambda: to_micros(MOMENT),
+        sealing=HeldKey(b"wide".ljust(32)),
+        decoder=Decoder,
+    )
     step.setup()
 
     batches = [each for each in step.process(MESSAGES[:12]) if not hasattr(each, "tag")]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from headrace.bigquery.event_table import META_SCHEMA, arrow_schema
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
-from headrace.core.micro_batch import NOTES
+from headrace.core.micro_batch import NOTES, rule_of_notes
+from headrace.schemas.content_rule import rule_of
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.envelope import Envelope, from_micros, to_micros, to_rfc3339
 from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
@@ -29,7 +30,6 @@ from tests.support.builders import (
     encode,
 )
 from tests.support.readers import KINDS, columns_of
-from tests.support.shard_state import content_hash
 from tests.support.strategies import FIXED_PROFILE
 
 NOW = to_micros(MOMENT) + 5
@@ -91,9 +91,12 @@ def test_a_batch_holds_payload_meta_and_notes_of_every_message(decoder: Decoder)
         "_schema_version": [2, 1, 2],
         "_source": ["/test"] * 3,
     }
+    contents = batch.notes.column("content_hash").to_pylist()
+    assert (contents[0] == contents[2], contents[0] == contents[1]) == (True, False), "of the values, not of the ids"
+    assert rule_of_notes(batch.notes) == rule_of(BOOKING.record)
     assert batch.notes.to_pydict() == {
         "event_key": event_keys(f"event-{number}" for number in (1, 2, 3)),
-        "content_hash": [content_hash(message.data) for message in messages],
+        "content_hash": contents,
         "event_time": [to_micros(MOMENT)] * 3,
         "published_at": [NOW - 1, NOW - 2, NOW - 3],
         "first_published_at": [NOW - 1, NOW - 2, NOW - 3],

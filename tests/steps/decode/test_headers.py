@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from headrace.schemas.headers import HEADERS, Header
 from headrace.schemas.model import Record
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.varint import write_long
+from headrace.steps.decode import decode_messages
 from headrace.steps.decode.decode_messages import Decoder, decode
 from tests.support.builders import MOMENT, a_contract, a_decimal, encode
 from tests.support.readers import KINDS, columns_of, compile_reader, rows
@@ -222,3 +224,55 @@ def test_the_verdict_is_kept_by_fingerprint(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(drawn, "_judge", lambda record: pytest.fail("drawn again"))
 
     a_contract(*fields, encoding=None)
+
+
+# Payloads that are datums only behind a header.
+
+
+@pytest.mark.parametrize("kind", KINDS_HERE)
+@pytest.mark.parametrize("header", HEADERS, ids=lambda each: str(each.length))
+@pytest.mark.parametrize("native", [True, False])
+def test_a_refused_payload_that_is_a_datum_behind_a_header_says_so(
+    kind: str, header: Header, native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode_messages, "columns_for", partial(columns_of, kind))
+    rules: dict[str, Any] = {} if native else {"envelope": {"kind": "attributes", "id": "message_id"}}
+    contract = a_contract(("name", "string"), encoding="datum", **rules)
+    datum = encode(contract, {"name": "Ada", "at": MOMENT})
+    head = header.magic + bytes(header.length - len(header.magic))
+    attributes = Envelope("e", contract.ref, MOMENT, "/s").to_attributes() if native else {}
+    given_ = [
+        Message(contract.subject, data, attributes, "1", to_micros(MOMENT))
+        for data in (datum, head + datum, head + datum[:-1], head)
+    ]
+    decoder = Decoder(registry(contract), contract.subject)
+
+    decoded = decode(given_, decoder, 0)
+
+    assert decoded.batch is not None
+    assert len(decoded.batch) == 1
+    assert [each.index for each in decoded.refusals] == [1, 2, 3]
+    named, *others = [each.detail for each in decoded.refusals]
+    assert f"; it is a datum behind a header of {header.length} bytes ({header.name}): " in named
+    assert ("send the datum alone" in named, 'write "encoding": ' in named) == (native, not native)
+    assert len(named) < 1000
+    assert not any("header" in each for each in others)
+    assert len(decode(given_, decoder, 0).batch or ()) == 1  # the probe leaves nothing in the columns
+
+
+def test_a_payload_that_reads_in_both_ways_keeps_its_own_remedy() -> None:
+    contract = texts()
+    message = Message(contract.subject, ambiguous(contract), {}, "1", 0)
+    message = replace(message, attributes=Envelope("e", contract.ref, MOMENT, "/s").to_attributes())
+    (refusal,) = decode([message], Decoder(registry(contract), contract.subject), 0).refusals
+    assert refusal.detail.count("behind a header") == 1
+
+
+def test_a_contract_of_another_envelope_that_states_no_encoding_refuses_what_reads_in_both_ways() -> None:
+    rules: dict[str, Any] = {"envelope": {"kind": "attributes", "id": "message_id"}}
+    given_ = {None: Reason.UNDECODABLE_PAYLOAD, "datum": None}
+    for encoding, reason in given_.items():
+        contract = texts(encoding=encoding, **rules)
+        message = Message(contract.subject, ambiguous(texts()), {}, "1", 0)
+        refusals = decode([message], Decoder(registry(contract), contract.subject), 0).refusals
+        assert [each.reason for each in refusals] == ([] if reason is None else [reason])

@@ -12,6 +12,7 @@ from headrace.schemas.json_encoding.plan import NO_SIZE, Code, Node
 from headrace.schemas.json_encoding.rules import JsonRules, UnknownKeys
 from headrace.schemas.model import (
     MISSING,
+    NOTHING,
     Array,
     Decimal,
     Enumeration,
@@ -57,8 +58,12 @@ def plan(record: Record, rules: JsonRules) -> Node:
 
 
 def as_json_has_it(record: Record) -> Record:
-    """Return the record without what only Avro's bytes have: branches of unions of one type, and fields of null."""
-    return replace(record, fields=tuple(map(_plain_field, record.fields)), unstored=())
+    """Return the record without what only Avro's bytes have: branches of unions of one type.
+
+    Fields without a column have no bytes.
+    """
+    unstored = tuple((place, replace(field, type=NOTHING, single="")) for place, field in record.unstored)
+    return replace(record, fields=tuple(map(_plain_field, record.fields)), unstored=unstored)
 
 
 def _plain_field(field: Field) -> Field:

@@ -61,3 +61,20 @@ def lint_versions(contracts: Sequence[Contract]) -> None:
             raise ContractError(place, "a version that is not here", f"write one of {', '.join(map(str, versions))}")
     if isinstance(envelope.version, RevisionVersion) and not known.revisions:
         raise ContractError(place, "revision, and no version names one", 'write "revisions": ["f47c8c56"] in each')
+
+
+def lint_ids(contracts: Sequence[Contract], has_registry: bool) -> None:
+    """Check that the ids in headers can be known, for versions of one subject; raises ContractError.
+
+    *has_registry* is whether a registry with Confluent's API can be asked.
+    """
+    newest = contracts[-1]
+    asked = {Frame.CONFLUENT, Frame.APICURIO} if has_registry else set()
+    framed = {each.frame for each in newest.options.encodings} - {Frame.NONE, Frame.SINGLE_OBJECT} - asked
+    if framed and not any(each.options.schema_ids.schema_ids for each in contracts):
+        registry = "" if Frame.GLUE in framed else ", or name a registry in the settings ([schema_registry] url)"
+        raise ContractError(
+            f"{newest.subject}.v{newest.ref.version}.headrace.schema_ids",
+            "payloads have a header with a schema id, and no version lists one",
+            f"list the ids of each version, such as [7]{registry}",
+        )

@@ -20,13 +20,12 @@ from headrace.schemas.folder import SUFFIX
 from headrace.util.output import check_format, say, show
 
 _SIDECARS: Final = (".headrace.toml", ".headrace.json")
-_FOLDER: Final = MISSING_CONTRACTS.replace("--contracts", "--folder")
 
 
 def import_contracts(
     registry_subject: str,
     url: str | None,
-    folder: Path | None,
+    contracts: Path | None,
     subject: str | None,
     versions: Sequence[int],
     force: bool,
@@ -42,9 +41,9 @@ def import_contracts(
     """
     check_format(format_)
     # Any project will do, because no service of a project is called.
-    settings: Settings = load_settings(project="not-asked", contracts=folder, profile=profile)
+    settings: Settings = load_settings(project="not-asked", contracts=contracts, profile=profile)
     if settings.contracts is None:
-        raise SettingsError(_FOLDER)
+        raise SettingsError(MISSING_CONTRACTS)
     access = access_to(url, settings.schema_registry)
     named = checked_subject(subject, "--subject") if subject else subject_for(registry_subject)
     files = read_import(RegistryClient(access), registry_subject, named, versions)
@@ -63,7 +62,8 @@ def _say_what_is_left(files: ImportedFiles, folder: Path) -> None:
     say(
         f"{', '.join(bare)}: still without a table, an event time, its limits and a word on personal data; "
         f"declare them beside each file, in {bare[0].removesuffix(SUFFIX)}{_SIDECARS[0]}: "
-        f"`headrace contracts annotate {folder / bare[0]}` writes a first one"
+        f"`headrace contracts annotate {folder / bare[0]} --encoding confluent --envelope attributes` writes a first "
+        "one; each version needs its own"
     )
 
 

@@ -28,9 +28,9 @@ def pin_anew(
     """
     check_format(format_)
     settings: Settings = load_settings(project="not-asked", contracts=contracts, journal=journal, profile=profile)
-    access = access_to(None, settings.schema_registry)
     served = settings.serviceable_registry()
     served.latest(subject)
+    access = access_to(None, settings.schema_registry)
     pins = Pins(PinFile(settings.journal, access.url))
     pins.reload()
     found = renew(RegistryClient(access), pins.of(subject), versions_by_hash(served, subject))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from headrace.cli.commands.dead_letters_history import letter_history, print_history
@@ -16,7 +16,7 @@ from headrace.dead_letters.explanation import DecodeCheck, Explanation, Nearest,
 from headrace.dead_letters.hexdump import hexdump
 from headrace.dead_letters.letter import Letter
 from headrace.dead_letters.letter_details import LetterDetails, details_of
-from headrace.dead_letters.remedies import fix_values, page, remedy
+from headrace.dead_letters.remedies import fix_values, page, remedy, state_it
 from headrace.dead_letters.service import LetterService
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, print_json, say
@@ -24,7 +24,6 @@ from headrace.util.terminal_columns import cut, print_labelled, width
 from headrace.util.terminal_safe import safe
 
 MOST_FIELDS: Final = 40
-_OPEN_NAMES: Final = ("ce-", "content-type", "traceparent")  # attributes without personal data, by design
 
 
 def show_letter(settings: Settings, letter_id: str, reveal: bool, why: str, format_: str) -> None:
@@ -53,9 +52,9 @@ def _print(service: LetterService, shown: LetterDetails, reveal: bool) -> None:
     print_labelled("published", _published(letter))
     for label, text in _contracts(explanation):
         print_labelled(label, text)
-    _print_attributes(letter, reveal)
+    _print_attributes(shown, reveal)
     _print_fields(explanation)
-    _print_bytes(letter, explanation, reveal)
+    _print_bytes(shown, reveal)
     sys.stdout.write("\n")
     print_history(letter_history(shown.attempts, shown.facts))
     sys.stdout.write("\n")
@@ -88,6 +87,8 @@ def _next(shown: LetterDetails) -> str:
     if letter.reason in _DECODED and check.accepted:
         return f"The job can read it now: `headrace replay {letter.id[:10]}`."
     nearest = shown.explanation.nearest
+    if shown.explanation.setting.startswith("write ") and not check.accepted:
+        return state_it(shown.explanation.setting)
     if shown.explanation.wrong and not (nearest and nearest.stop is None):
         return fix_values(shown.explanation.wrong, letter.id)
     fits = nearest.contract if nearest is not None and nearest.stop is None else "SUBJECT:VERSION"
@@ -100,8 +101,10 @@ _DECODED: Final = ("malformed_envelope", "unknown_schema", "undecodable_payload"
 def _contracts(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if explanation.envelope is not None:
         yield "envelope", f"{explanation.envelope.attribute} {explanation.envelope.why}"
+    if explanation.declared:
+        yield "declared", explanation.declared
     if explanation.claimed is None:
-        yield "claims", "no contract that can be read"
+        yield "claims", _unclaimed(explanation)
     elif explanation.known:
         yield "claims", f"{explanation.claimed}, which {_stops(explanation.stop)}"
     else:
@@ -111,7 +114,15 @@ def _contracts(explanation: Explanation) -> Iterator[tuple[str, str]]:
         yield "nearest", _nearest(nearest)
     if explanation.looks_like:
         yield "looks like", explanation.looks_like
+    if explanation.setting:
+        yield "setting", explanation.setting
     yield "today", _decoded(explanation.would_decode)
+
+
+def _unclaimed(explanation: Explanation) -> str:
+    if explanation.unclaimed:
+        return f"no contract: {explanation.unclaimed}"
+    return f"no contract; payload{_place(explanation.stop)}" if explanation.stop else "no contract that can be read"
 
 
 def _decoded(check: DecodeCheck) -> str:
@@ -128,15 +139,20 @@ def _stops(stop: Stop | None) -> str:
     if stop is None:
         return "reads all of it"
     where = f"stops at {stop.path}" if stop.path else "refuses it"
-    return where + ("" if stop.offset is None else f", byte {stop.offset:,}") + f": {stop.why}"
+    return where + _place(stop)
 
 
-def _print_attributes(letter: Letter, reveal: bool) -> None:
+def _place(stop: Stop) -> str:
+    return ("" if stop.offset is None else f", byte {stop.offset:,}") + f": {stop.why}"
+
+
+def _print_attributes(shown: LetterDetails, reveal: bool) -> None:
+    letter = shown.archived.refused
     sys.stdout.write("\n")
-    names = sorted(letter.attributes, key=lambda name: (not name.startswith(_OPEN_NAMES), name))
+    names = sorted(letter.attributes, key=lambda name: (name not in shown.open_attributes, name))
     for name in names[:MOST_FIELDS]:
         value = letter.attributes[name]
-        seen = reveal or name.startswith(_OPEN_NAMES)
+        seen = reveal or name in shown.open_attributes
         _line(name, value if seen else f"({len(value.encode()):,} bytes)")
     if len(names) > MOST_FIELDS:
         sys.stdout.write(f"... and {len(names) - MOST_FIELDS:,} more attributes\n")
@@ -171,13 +187,17 @@ def _print_fields(explanation: Explanation) -> None:
         _line(f"{'' if stop.offset is None else stop.offset:>6} {stop.path}", f"<- {stop.why}", 38)
 
 
-def _print_bytes(letter: Letter, explanation: Explanation, reveal: bool) -> None:
+def _print_bytes(shown: LetterDetails, reveal: bool) -> None:
     """Print the bytes around the stop, if there is a stop and some of the bytes may be shown."""
-    sys.stdout.write(f"\n{len(letter.data):,} bytes\n")
+    payload, explanation = shown.payload, shown.explanation
+    sys.stdout.write(f"\n{explanation.bytes:,} bytes")
+    if explanation.unpacked is not None:
+        sys.stdout.write(f", of which envelope, base64 and compression leave these {explanation.unpacked:,}")
+    sys.stdout.write("\n")
     stops = explanation.marked is not None or not explanation.fields
     seen = reveal or any(not each.hidden for each in explanation.fields)
-    if letter.data and (reveal or (stops and seen)):
-        sys.stdout.write(hexdump(letter.data, explanation, reveal=reveal) + "\n")
+    if payload and (reveal or (stops and seen)):
+        sys.stdout.write(hexdump(payload, explanation, reveal=reveal) + "\n")
 
 
 def _hides(explanation: Explanation) -> bool:
@@ -192,7 +212,10 @@ def _as_dict(shown: LetterDetails, reveal: bool) -> dict[str, Any]:
     printed = {
         **{name: to_rfc3339(value) if name.endswith("_at") else value for name, value in columns.items()},
         "state": shown.archived.state,
-        "attributes": _visible(letter.attributes, reveal),
+        "attributes": {
+            name: value if reveal or name in shown.open_attributes else None
+            for name, value in letter.attributes.items()
+        },
         "explanation": shown.explanation.to_json(),
         "edited": None if shown.edited is None else {"accepted": shown.edited.accepted, "detail": shown.edited.detail},
         "history": [each | {"when": to_rfc3339(each["when"])} for each in letter_history(shown.attempts, shown.facts)],
@@ -202,7 +225,3 @@ def _as_dict(shown: LetterDetails, reveal: bool) -> dict[str, Any]:
     if reveal:
         printed |= {"data": base64.b64encode(letter.data).decode(), "ordering_key": letter.ordering_key}
     return {"schema_version": 1, "letter": printed}
-
-
-def _visible(attributes: Mapping[str, str], reveal: bool) -> dict[str, str | None]:
-    return {name: value if reveal or name.startswith(_OPEN_NAMES) else None for name, value in attributes.items()}

@@ -16,10 +16,11 @@ from headrace.console.letters_access import chosen, confirmed, letters_of
 from headrace.dead_letters.archived_letter import LetterSummary
 from headrace.dead_letters.bulk_edit import BulkEdit, apply_edit, plan_edit
 from headrace.dead_letters.differences import Difference
-from headrace.dead_letters.edit_event import LetterChange, readable_as
+from headrace.dead_letters.edit_event import LetterChange
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.merge_patch import EditError, assignments, read_object
+from headrace.dead_letters.readable_event import readable_as
 from headrace.dead_letters.service import SHORT, ChoiceError, LetterService
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Registry

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from google.api_core.exceptions import GoogleAPIError
 
 from headrace.config.settings import Settings
-from headrace.core.plan_changes import Change
+from headrace.core.plan_changes import Change, Note
 from headrace.core.plan_refusals import ProvisionError, listed
 from headrace.provision import Clients, plan
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
@@ -29,7 +29,7 @@ def provision(settings: Settings, dry_run: bool, as_json: bool = False) -> None:
     reach(Service.PUBSUB, Service.BIGQUERY)
     clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(settings.project))
     try:
-        changes = plan(registry, settings.names, settings.location, clients, settings.masking_key_version)
+        changes = plan(registry, settings.names, settings.location, clients, settings.masking_key_version, _note)
     except ProvisionError as error:
         if len(error.refusals) > 1:
             for line in listed(error.refusals):
@@ -42,6 +42,10 @@ def provision(settings: Settings, dry_run: bool, as_json: bool = False) -> None:
     if as_json:
         show("changes", [_as_dict(each) for each in changes], "json", dry_run=dry_run)
     say(_ending(changes, dry_run))
+
+
+def _note(note: Note) -> None:
+    say(f"note: {note.what} {note}")
 
 
 def _apply(changes: Sequence[Change]) -> None:

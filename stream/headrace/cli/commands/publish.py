@@ -48,12 +48,16 @@ def publish_lines(
     events = [_event(read, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     reach(Service.PUBSUB)
     try:
-        with EventProducer(PubSubPublisher(settings.project), source=source, registry=registry) as producer:
+        with EventProducer(
+            PubSubPublisher(settings.project, topics=settings.topics), source=source, registry=registry
+        ) as producer:
             for fields in events:
                 producer.publish(subject, fields)
     except PublishError as error:
         if isinstance(error.__cause__, NotFound):
-            raise NoTopicError(f"{settings.names.topic(subject)}: not found; run `headrace provision`") from error
+            names = settings.names
+            remedy = "run `headrace provision`" if names.has_own_topic(subject) else "correct its name in `topics`"
+            raise NoTopicError(f"{names.topic(subject)}: not found; {remedy}") from error
         raise
     say(f"published {counted(len(events), 'event')} to {subject}")
 

@@ -27,7 +27,9 @@ def run_replay(settings: Settings, wanted: Filter, request: ReplayRequest, forma
         elif not wanted.states:  # --state all
             wanted = replace(wanted, states=tuple(State))
         line = ProgressLine("checked")
-        made = plan_replay(service.reader, registry, wanted, service.clock(), forecasts, request.most, line)
+        made = plan_replay(
+            service.reader, registry, wanted, service.clock(), forecasts, request.most, line, settings.names.routes
+        )
         line.end()
         if format_ == "table":
             show_plan(made)

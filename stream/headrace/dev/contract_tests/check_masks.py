@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, Final, TypeAlias, assert_never
 
+from headrace.bigquery.row_json import events_to_json
 from headrace.core.resource_names import FIRST_KEY_VERSION
 from headrace.dev.contract_tests.check_rows import Failure
 from headrace.dev.contract_tests.memory_table import MemoryTable, StoredRow
-from headrace.schemas.decoder import compile_decoder
-from headrace.schemas.envelope import Envelope
 from headrace.schemas.model import (
     Array,
     Decimal,
@@ -27,8 +26,7 @@ from headrace.schemas.model import (
     Union,
     inner,
 )
-from headrace.schemas.registry import Registry
-from headrace.schemas.to_json import fields_to_json
+from headrace.steps.decode.decode_messages import Decoder, decode_all
 from headrace.steps.mask.partial_masks import HIDDEN
 from headrace.steps.mask.tokens import TOKEN_DIGITS, token_prefix
 
@@ -41,7 +39,7 @@ def mask_failures(table: MemoryTable, masks: Mapping[str, Mask], stored: Sequenc
     """Yield the *masks*, by field, that the contract does not have or the rows do not show."""
     record = table.registry.latest(table.subject).record
     fields = {path: (field, names, columns) for path, field, names, columns in _walk(record)}
-    events = [_clear_event(table.registry, record, row) for row in stored] if masks else []
+    events = _clear_events(table, record, stored) if masks and stored else []
     for path, mask in masks.items():
         field, names, columns = fields[path]
         declared = _declared(field)
@@ -69,10 +67,11 @@ def _declared(field: Field) -> Mask | None:
     return field.mask.mask if field.mask else None
 
 
-def _clear_event(registry: Registry, reader: Record, row: StoredRow) -> dict[str, Any]:
-    """Return the event of *row* in JSON, as *reader* reads it."""
-    writer = registry[Envelope.from_attributes(row.message.attributes).schema].record
-    return fields_to_json(reader, compile_decoder(writer, reader)(row.message.data))
+def _clear_events(table: MemoryTable, record: Record, stored: Sequence[StoredRow]) -> list[dict[str, Any]]:
+    """Return the event of each row in JSON, as the job reads it before it masks it."""
+    decoder = Decoder(table.registry, table.subject)
+    parts = [decoded.batch for _, decoded in decode_all([row.message for row in stored], decoder, 0)]
+    return [event for batch in parts if batch is not None for event in events_to_json(record, batch.rows)]
 
 
 def _row_failures(

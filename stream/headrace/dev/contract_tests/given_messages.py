@@ -1,9 +1,14 @@
-"""Messages of a case, as the SDK would have published them, or with the bytes and attributes that the case gives."""
+"""Messages of a case, as the SDK would have published them, or with the bytes and attributes that the case gives.
+
+Bytes of a subject with another envelope than Headrace's own are a whole message with the given attributes alone.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from headrace.core.message import Message
 from headrace.dev.contract_tests.case_file import CaseFile, Given
@@ -12,9 +17,12 @@ from headrace.schemas.envelope import Envelope, SchemaRef, to_micros
 from headrace.schemas.errors import InvalidEventError, UndecodableError, UnknownSchemaError
 from headrace.schemas.from_json import fields_from_json
 from headrace.schemas.identity import derive_event_id
+from headrace.schemas.message_rules.envelope import EnvelopeKind
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.stored import stored
 from headrace.schemas.validate import validate
+
+_OF_ENVELOPE: Final = ("version", "id", "source")  # keys of a case that Headrace's own envelope has attributes for
 
 
 def given_messages(file: CaseFile, place: int, registry: Registry) -> list[Message]:
@@ -24,10 +32,7 @@ def given_messages(file: CaseFile, place: int, registry: Registry) -> list[Messa
         CaseFileError: an event does not match its contract, or there is no contract of its version.
     """
     now = file.now(place)
-    return [
-        _message(file, place, number, _contract(file, place, number, registry), now)
-        for number in range(len(file.content.cases[place].given))
-    ]
+    return [_message(file, place, number, registry, now) for number in range(len(file.content.cases[place].given))]
 
 
 def _contract(file: CaseFile, place: int, number: int, registry: Registry) -> Contract:
@@ -41,8 +46,11 @@ def _contract(file: CaseFile, place: int, number: int, registry: Registry) -> Co
         raise file.error(place, key, str(error), "write another version, or leave it out for the newest") from None
 
 
-def _message(file: CaseFile, place: int, number: int, contract: Contract, now: datetime) -> Message:
+def _message(file: CaseFile, place: int, number: int, registry: Registry, now: datetime) -> Message:
+    contract = _contract(file, place, number, registry)
     given = file.content.cases[place].given[number]
+    if given.payload is not None and _is_foreign(registry, contract):
+        return _foreign(file, place, number, given.payload, now)
     try:
         data, envelope = (
             _of_event(contract, given, number, now)
@@ -53,9 +61,28 @@ def _message(file: CaseFile, place: int, number: int, contract: Contract, now: d
         key = ("given", str(number), "event", *re.findall(r"\w+", error.path.partition(" (")[0]))
         remedy = f"{error.remedy}; or give bytes as hex, which the SDK does not check"
         raise file.error(place, key, f"{error.path}: {error.why}", remedy) from None
-    attributes = {**envelope.to_attributes(), **given.attributes}
+    return _published(file, given, number, data, {**envelope.to_attributes(), **given.attributes}, now)
+
+
+def _is_foreign(registry: Registry, contract: Contract) -> bool:
+    """Return whether messages of the subject have another envelope than Headrace's own; the newest contract says it."""
+    return registry.latest(contract.subject).options.envelope.kind is not EnvelopeKind.HEADRACE
+
+
+def _foreign(file: CaseFile, place: int, number: int, data: bytes, now: datetime) -> Message:
+    given = file.content.cases[place].given[number]
+    for key in _OF_ENVELOPE:
+        if key in given.model_fields_set:
+            why = f"{key} of bytes whose contract declares another envelope than Headrace's own"
+            raise file.error(place, ("given", str(number), key), why, "write it as the message has it, in attributes")
+    return _published(file, given, number, data, given.attributes, now)
+
+
+def _published(
+    file: CaseFile, given: Given, number: int, data: bytes, attributes: Mapping[str, str | None], now: datetime
+) -> Message:
     return Message(
-        subject=contract.subject,
+        subject=file.content.subject,
         data=data,
         attributes={name: value for name, value in attributes.items() if value is not None},
         message_id=str(number),

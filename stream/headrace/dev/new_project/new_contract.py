@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +22,8 @@ SUBJECT_RULE: Final = (
 )
 OCCURRED_AT: Final = "occurred_at"
 LATE_AFTER_DAYS: Final = 30
+MAX_NAME: Final = 128  # characters
+_NAME: Final = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{MAX_NAME - 1}}}")
 _PLAIN_TYPE: Final = "timestamp"
 _IDS: Final = frozenset({"string", "uuid", "int", "long"})
 _OPTIONS: Final = ("table", "event_time", "identity")
@@ -79,6 +82,7 @@ def new_contract(words: ContractWords) -> NewContract:
     """
     ref = check_subject(words.subject)
     fields = _with_event_time(words)
+    _check_names(fields)
     avro = _avro(words, fields)
     try:
         text, contract = _parsed(ref, avro)
@@ -89,6 +93,21 @@ def new_contract(words: ContractWords) -> NewContract:
             "--event-time", "not a timestamp that is never null", f"name a field of type {_PLAIN_TYPE}"
         )
     return NewContract(text, fields, contract)
+
+
+def _check_names(fields: Sequence[FieldOption]) -> None:
+    """Refuse names that some library or BigQuery does not take as they are: a new schema need not have them."""
+    seen: set[str] = set()
+    for each in fields:
+        where = f"--field {each.text[:60]}"
+        if not _NAME.fullmatch(each.name):
+            rule = f"use at most {MAX_NAME} letters, digits and _, and no digit first"
+            raise ProjectOptionError(where, f"invalid name {each.name[:40]!r}", rule)
+        if each.name.startswith("_"):
+            raise ProjectOptionError(where, "begins with _, as Headrace's own columns do", "rename it")
+        if each.name.lower() in seen:
+            raise ProjectOptionError(where, "named twice", "rename one; BigQuery ignores upper and lower case")
+        seen.add(each.name.lower())
 
 
 def _parsed(ref: SchemaRef, avro: dict[str, Any]) -> tuple[str, Contract]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Final, NamedTuple, TypeAlias, assert_never
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,14 +16,15 @@ from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch, notes_by
 from headrace.core.outcome import Outcome
 from headrace.core.tally import Tally, tally_rows, tally_unread_drops, tally_unread_refusals
-from headrace.schemas.annotations import IdRule
 from headrace.schemas.content_rule import rule_of
 from headrace.schemas.errors import ContractError, UndecodableError
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.derived_ids import IdentityColumns
 from headrace.steps.decode.envelopes import packed
 from headrace.steps.decode.event_times import compile_event_times
+from headrace.steps.decode.header_probe import HeaderProbe
 from headrace.steps.decode.metadata import metadata_arrays
+from headrace.steps.decode.native_messages import is_native
 from headrace.steps.decode.opened_messages import Opened, OpenedMessage, Opener, RefusedError, Writer
 from headrace.steps.decode.openers import opener_of
 from headrace.steps.decode.other_versions import OtherVersions
@@ -65,6 +66,7 @@ class Decoder:
         self._columns = columns_for(self.contract.record)
         self._notes = notes_by(rule_of(self.contract.record))
         self._identity = IdentityColumns(self.contract)
+        self._probe = HeaderProbe(lambda: columns_for(self.contract.record))
 
     def read(self, messages: Sequence[Message], now: int) -> DecodedMessages:
         """Decode *messages* into one micro-batch; see :func:`decode`."""
@@ -111,7 +113,7 @@ class Decoder:
                 if isinstance(found, Writer):
                     again[place] = found
                 else:
-                    refusals.append(self._undecodable(opened.indexes[place], messages, found))
+                    refusals.append(self._undecodable(opened, place, messages, found))
             self._columns.read([each.record for each in again.values()], [opened.payloads[place] for place in again])
             contents = np.frombuffer(self._columns.content_hashes(), np.int64)
         finally:
@@ -119,8 +121,14 @@ class Decoder:
         kept = opened.without({place for place, _ in errors}).and_again(again, again.values(), opened)
         return Decoded(kept, to_batch(finished, self._payload), pa.array(contents)), end
 
-    def _undecodable(self, index: int, messages: Sequence[Message], error: UndecodableError) -> Refusal:
-        return self._first_fault(index, messages) or Refusal(index, Reason.UNDECODABLE_PAYLOAD, str(error))
+    def _undecodable(self, opened: Opened, place: int, messages: Sequence[Message], error: UndecodableError) -> Refusal:
+        index = opened.indexes[place]
+        fault = self._first_fault(index, messages)
+        if fault is not None:
+            return fault
+        native = is_native(messages[index])
+        hint = self._probe.hint(opened.writers[place].record, opened.payloads[place], error, native)
+        return Refusal(index, Reason.UNDECODABLE_PAYLOAD, f"{error}{hint}")
 
     def _first_fault(self, index: int, messages: Sequence[Message]) -> Refusal | None:
         """Return the fault of a message's envelope, which has precedence over those of its payload."""
@@ -142,23 +150,12 @@ class Decoder:
 
     def _settle_ids(self, events: Decoded, moments: pa.Array, refusals: list[Refusal]) -> tuple[Decoded, pa.Array]:
         """Derive the ids of events, or leave out those with another id, as the contract asks."""
-        match self.contract.options.id_rule:
-            case IdRule.TRUST:
-                return events, moments
-            case IdRule.DERIVE:
-                ids = self._identity.ids(events.rows) if events.rows.num_rows else []
-                return events._replace(opened=events.opened._replace(ids=ids)), moments
-            case IdRule.CHECK:
-                others = self._identity.others(events.rows, events.opened.ids) if events.rows.num_rows else {}
-                refusals += [self._other_id(events.opened.indexes[at], derived) for at, derived in others.items()]
-                return _leave_out(events, moments, others.keys())
-            case _:
-                assert_never(self.contract.options.id_rule)
-
-    def _other_id(self, index: int, derived: str) -> Refusal:
-        fields = ", ".join(self.contract.options.identity)
-        detail = f"the id is not {derived}, which the contract's identity ({fields}) gives; see docs/identity.md"
-        return Refusal(index, Reason.MALFORMED_ENVELOPE, detail)
+        if not events.rows.num_rows:
+            return events, moments
+        ids, others = self._identity.settle(events.rows, events.opened.ids)
+        refused = [(events.opened.indexes[at], detail) for at, detail in others.items()]
+        refusals += [Refusal(index, Reason.MALFORMED_ENVELOPE, detail) for index, detail in refused]
+        return _leave_out(events._replace(opened=events.opened._replace(ids=ids)), moments, others.keys())
 
     def _all_columns(self, events: Decoded, messages: Sequence[Message]) -> list[pa.Array]:
         """Return the columns of the payload, and those of what messages carry beside it."""

@@ -6,13 +6,14 @@ import json
 from binascii import hexlify
 from collections.abc import Sequence
 from hashlib import sha1
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, assert_never
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headrace.schemas.annotations import IdRule
 from headrace.schemas.identity import NAMESPACE, in_json
 from headrace.schemas.model import Field
 from headrace.schemas.registry import Contract
@@ -39,6 +40,21 @@ class IdentityColumns:
         known = {field.name: field for field in contract.record.fields}
         self._fields = [known[name] for name in contract.options.identity]
         self._begin = f"[{json.dumps(contract.subject)}"
+        self._rule = contract.options.id_rule
+
+    def settle(self, rows: pa.RecordBatch, given: list[str]) -> tuple[list[str], dict[int, str]]:
+        """Return the id of each of *rows*, and why rows are refused, by index: the contract checks their *given* id."""
+        match self._rule:
+            case IdRule.TRUST:
+                return given, {}
+            case IdRule.DERIVE:
+                return self.ids(rows), {}
+            case IdRule.CHECK:
+                gives = f"the contract's identity ({', '.join(each.name for each in self._fields)}) gives"
+                others = self.others(rows, given).items()
+                return given, {at: f"the id is not {id_}, which {gives}; see docs/identity.md" for at, id_ in others}
+            case _:
+                assert_never(self._rule)
 
     def ids(self, rows: pa.RecordBatch) -> list[str]:
         """Return the id of each of *rows*, which are not masked."""

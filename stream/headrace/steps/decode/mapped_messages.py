@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
 from headrace.core.dead_letter import Reason, Refusal
@@ -28,9 +27,9 @@ from headrace.schemas.message_rules.known_schemas import KnownSchemas
 from headrace.schemas.registry import Registry
 from headrace.steps.decode import cloudevents
 from headrace.steps.decode.native_messages import NativeMessages, is_native
-from headrace.steps.decode.opened_messages import GivenTime, Opened, OpenedMessage, RefusedError, Writer
+from headrace.steps.decode.opened_messages import GivenTime, Opened, OpenedMessage, RefusedError, Writer, behind
 from headrace.steps.decode.payload_layers import Framed, read_header, unpack
-from headrace.steps.decode.schema_versions import AskRegistry, SchemaVersions
+from headrace.steps.decode.schema_versions import AskRegistry, SchemaId, SchemaVersions
 
 Context: TypeAlias = tuple[Mapping[str, str], bytes]
 UNKNOWN_SOURCE: Final = "unknown"
@@ -51,7 +50,7 @@ class MappedMessages:
             for each in self._encodings
         }
         self._context = _context_reader(self._rules)
-        self._writers: dict[tuple[int, int, bool], Writer] = {}
+        self._writers: dict[tuple[Encoding, int, int], Writer] = {}
         self._transcoders: dict[tuple[Encoding, int], Transcode] = {}
 
     def check(self, message: Message) -> OpenedMessage:
@@ -103,23 +102,47 @@ class MappedMessages:
         """Return the versions that the contract names by their schema revisions, the newest first."""
         if not isinstance(self._rules.version, RevisionVersion):
             return ()
-        is_json = any(each.json is not None for each in self._encodings)
         versions = sorted(set(self._known.revisions.values()), reverse=True)
-        return [self._writer(version, 0, is_json) for version in versions]
+        return [self._writer(encoding, version, 0) for version in versions for encoding in self._encodings]
+
+    def context(self, message: Message) -> Context:
+        """Return the attributes and the payload that the envelope gives.
+
+        Raises:
+            MalformedEnvelopeError: an attribute of the envelope is missing or invalid.
+            UndecodableError: the envelope is in the payload, and cannot be read.
+        """
+        return self._context(message)
+
+    def encoding(self, attributes: Mapping[str, str]) -> Encoding:
+        """Return the encoding of a message; raises MalformedEnvelopeError if its content type names none of several."""
+        encoding = self._encodings[0] if len(self._encodings) == 1 else None
+        encoding = encoding or self._encodings.of(cloudevents.content_type(attributes))
+        if encoding is None:
+            raise MalformedEnvelopeError("content-type", "names none of the encodings that the contract states")
+        return encoding
+
+    def version(self, encoding: Encoding, schema_id: SchemaId | None, attributes: Mapping[str, str]) -> int:
+        """Return the version of a message; raises RefusedError or MalformedEnvelopeError if it does not tell one."""
+        return self._versions[encoding].of(schema_id, attributes)
+
+    def time(self, message: Message, attributes: Mapping[str, str]) -> GivenTime:
+        """Return the time that a message itself says, without its fields; raises MalformedEnvelopeError."""
+        return _given_time(self._event_time, attributes, message.first_published_at)
 
     def _opened(self, message: Message) -> OpenedMessage:
-        attributes, data = self._context(message)
+        attributes, data = self.context(message)
         if not data:
             raise UndecodableError("an empty payload")
-        encoding = self._encoding_of(attributes)
+        encoding = self.encoding(attributes)
         framed = read_header(unpack(data, encoding, attributes), encoding)
-        version = self._versions[encoding].of(framed.schema_id, attributes)
+        version = self.version(encoding, framed.schema_id, attributes)
         value = self._value(encoding, version, framed)
         return OpenedMessage(
-            writer=self._writer(version, value.start, is_json=encoding.json is not None),
-            event_id=self._event_id(message, attributes),
-            time=_given_time(self._event_time, attributes, message.first_published_at),
-            source=self._source(attributes),
+            writer=self._writer(encoding, version, value.start),
+            event_id=self.event_id(message, attributes),
+            time=self.time(message, attributes),
+            source=self.source(attributes),
             payload=value.data,
         )
 
@@ -134,29 +157,22 @@ class MappedMessages:
             transcode = self._transcoders[key] = compile_json(record, encoding.json)
         return Framed(framed.schema_id, _transcoded(transcode, framed), 0)
 
-    def _encoding_of(self, attributes: Mapping[str, str]) -> Encoding:
-        if len(self._encodings) == 1:
-            return self._encodings[0]
-        encoding = self._encodings.of(cloudevents.content_type(attributes))
-        if encoding is None:
-            raise MalformedEnvelopeError("content-type", "names none of the encodings that the contract states")
-        return encoding
-
-    def _writer(self, version: int, header: int, is_json: bool) -> Writer:
-        key = (version, header, is_json)
+    def _writer(self, encoding: Encoding, version: int, header: int) -> Writer:
+        key = (encoding, version, header)
         writer = self._writers.get(key)
         if writer is None:
             contract = self._registry[SchemaRef(self._subject, version)]
-            record = as_json_has_it(contract.record) if is_json else contract.record
-            writer = self._writers[key] = Writer(contract, replace(record, datum=True, header=header))
+            record = contract.record if encoding.json is None else as_json_has_it(contract.record)
+            writer = self._writers[key] = Writer(contract, behind(record, header, encoding))
         return writer
 
-    def _event_id(self, message: Message, attributes: Mapping[str, str]) -> str:
+    def event_id(self, message: Message, attributes: Mapping[str, str]) -> str:
+        """Return the id of an event by the contract's rule; raises MalformedEnvelopeError."""
         match self._rules.id:
             case None:
                 return _checked_id("ce-id", attributes.get("ce-id"))
             case MessageId():
-                return message.message_id
+                return _checked_id("Pub/Sub's message id", message.first_message_id)
             case AttributesId(names):
                 if len(names) == 1:
                     return _checked_id(names[0], attributes.get(names[0]))
@@ -165,7 +181,8 @@ class MappedMessages:
             case _:
                 assert_never(self._rules.id)
 
-    def _source(self, attributes: Mapping[str, str]) -> str:
+    def source(self, attributes: Mapping[str, str]) -> str:
+        """Return the source of an event by the contract's rule."""
         if self._rules.source_attribute is not None:
             return attributes.get(self._rules.source_attribute) or UNKNOWN_SOURCE
         return self._rules.source or attributes.get("ce-source") or UNKNOWN_SOURCE

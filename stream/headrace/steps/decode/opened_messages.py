@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
 from headrace.errors import Exit, HeadraceError
+from headrace.schemas.message_rules.encoding import Encoding
 from headrace.schemas.model import Record
 from headrace.schemas.registry import Contract
 
@@ -25,6 +27,14 @@ class Writer(NamedTuple):
 
     contract: Contract
     record: Record
+
+
+def behind(record: Record, header: int, encoding: Encoding) -> Record:
+    """Return *record* as its datum is in payloads of *encoding*: after *header* bytes.
+
+    Where the contract says nothing of the encoding, a payload that is a datum behind a header too is refused.
+    """
+    return replace(record, datum=record.datum or encoding.is_stated, header=header)
 
 
 GivenTime: TypeAlias = str | int | None

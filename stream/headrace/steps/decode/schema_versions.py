@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Protocol, TypeAlias, assert_never
 
 from headrace.core.dead_letter import Reason
+from headrace.schemas.errors import MalformedEnvelopeError
 from headrace.schemas.message_rules.encoding import Encoding, Frame
 from headrace.schemas.message_rules.envelope import (
     REVISION_ATTRIBUTE,
@@ -49,12 +50,14 @@ class SchemaVersions:
         self._rule = _default(encoding, only) if rule is None else rule
         self._known = known
         self._ask = ask
+        self._answers: dict[int, int | None] = {}
 
     def of(self, schema_id: SchemaId | None, attributes: Mapping[str, str]) -> int:
         """Return the version of one message; *schema_id* is that of its header.
 
         Raises:
-            RefusedError: the message does not tell its version, or tells one that is not of the subject.
+            MalformedEnvelopeError: an attribute that tells the version is missing or invalid.
+            RefusedError: the message tells no version of the subject.
         """
         if self._encoding.id_attribute is not None:
             schema_id = _whole(attributes, self._encoding.id_attribute)
@@ -82,7 +85,7 @@ class SchemaVersions:
     def _of_revision(self, attributes: Mapping[str, str]) -> int:
         revision = attributes.get(REVISION_ATTRIBUTE)
         if not revision:
-            raise RefusedError(Reason.MALFORMED_ENVELOPE, f"{REVISION_ATTRIBUTE} is missing")
+            raise MalformedEnvelopeError(REVISION_ATTRIBUTE, "is missing" if revision is None else "is empty")
         version = self._known.revisions.get(revision)
         if version is None:
             raise _unknown("no contract of the subject names this schema revision; add it to revisions of its version")
@@ -100,13 +103,16 @@ class SchemaVersions:
             return version
         if self._ask is None or isinstance(schema_id, bytes):
             raise _unknown(f"the schema id is of no version here; {_PIN}")
-        version = self._ask.version_of(schema_id)
+        if schema_id not in self._answers:
+            self._answers[schema_id] = self._ask.version_of(schema_id)
+        version = self._answers[schema_id]
         if version is None:
             raise _unknown(self._ask.why_not(schema_id))
         return version
 
     def learn(self, schema_ids: Iterable[SchemaId | None]) -> None:
-        """Let the registry be asked once for all ids that no contract pins."""
+        """Let the registry be asked once for all ids that no contract pins; answers hold until the next call."""
+        self._answers.clear()
         if self._ask is not None:
             self._ask.learn(each for each in schema_ids if isinstance(each, int) and each not in self._known.schema_ids)
 
@@ -119,7 +125,7 @@ def _whole(attributes: Mapping[str, str], name: str) -> int:
     text = attributes.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
         why = "is missing" if name not in attributes else "is not a whole number"
-        raise RefusedError(Reason.MALFORMED_ENVELOPE, f"{name} {why}")
+        raise MalformedEnvelopeError(name, why)
     return int(text)
 
 
