@@ -135,7 +135,7 @@ CHECKLISTS: Final = (
         (
             Place(f"{SCHEMAS}/model.py", "its name, in `Kind`", r"{name} = "),
             Place(f"{SCHEMAS}/logical_types.py", "the Avro type that carries it", r"Kind\.{name}\b", PRIMITIVES),
-            Place(f"{SCHEMAS}/fastavro_schema.py", "the same, for the encoder", r"Kind\.{name}\b", PRIMITIVES),
+            Place(f"{SCHEMAS}/model.py", "the same for the encoder, in `AVRO_TYPES`", r"Kind\.{name}: ", PRIMITIVES),
             Place(f"{SCHEMAS}/validate_scalar.py", "the check of a value", r"Kind\.{name}\b"),
             Place(f"{SCHEMAS}/scalars.py", "its bounds, or its reader", r"Kind\.{name}\b"),
             Place(f"{SCHEMAS}/from_json.py", "its text in JSON", r"Kind\.{name}\b", frozenset({"BOOLEAN", "STRING"})),

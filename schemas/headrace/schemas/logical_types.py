@@ -19,12 +19,18 @@ _KINDS: Final = {
     ("long", "local-timestamp-micros"): Kind.LOCAL_TIMESTAMP_MICROS,
     ("string", "uuid"): Kind.UUID,
 }
+_SQL_TYPES: Final = {("string", "JSON"): Kind.JSON}  # as BigQuery exports and loads such columns
 _DECIMALS: Final = ("bytes", "fixed")
 
 
 def logical_kind(base: str, logical: object) -> Kind | None:
     """Return the kind that a logical type makes of its base; None if the base stays as it is."""
     return _KINDS.get((base, logical)) if isinstance(logical, str) else None
+
+
+def sql_kind(base: object, sql_type: object) -> Kind | None:
+    """Return the kind that BigQuery's ``sqlType`` makes of its base; None if the base stays as it is."""
+    return _SQL_TYPES.get((base, sql_type)) if isinstance(base, str) and isinstance(sql_type, str) else None
 
 
 def is_decimal(base: object, logical: object) -> bool:

@@ -13,7 +13,7 @@ from headrace.schemas.column_annotations import with_columns
 from headrace.schemas.column_names import column_names
 from headrace.schemas.defaults import parse_default
 from headrace.schemas.errors import ContractError
-from headrace.schemas.logical_types import decimal_of, is_decimal, logical_kind, unread_notice
+from headrace.schemas.logical_types import decimal_of, is_decimal, logical_kind, sql_kind, unread_notice
 from headrace.schemas.model import (
     MISSING,
     NOTHING,
@@ -37,7 +37,6 @@ from headrace.schemas.table_limits import Sizes
 from headrace.schemas.unions import branch_name, member_names, refuse_twice
 
 MAX_DEPTH = 32
-_JSON = ("string", "JSON")  # type and sqlType, as BigQuery exports and loads JSON columns
 
 
 class ParsedEvent(NamedTuple):
@@ -196,12 +195,10 @@ class _Parser:
 
     def _annotated(self, avro: Mapping[str, Any], at: _At) -> _Found:
         check_keys(avro, ANNOTATED, at.where)
-        if (avro.get("type"), avro.get("sqlType")) == _JSON:
-            return _Found(Scalar(Kind.JSON))
         base, logical = avro.get("type"), avro.get("logicalType")
         if is_decimal(base, logical):
             return _Found(decimal_of(avro, at.where, None))
-        kind = logical_kind(base, logical) if isinstance(base, str) else None
+        kind = sql_kind(base, avro.get("sqlType")) or (logical_kind(base, logical) if isinstance(base, str) else None)
         if kind is not None:
             return _Found(Scalar(kind))
         if logical is not None:

@@ -125,7 +125,7 @@ class _Writer:
                 self._flag(is_null, *columns[place + 1], (*path, fields.targets[place + 1].name))
 
     def _is_null(self, byte: int | None, column: Column | None, index: int, path: Path) -> None:
-        """Append whether the next value is null; it never is if *byte* is None."""
+        """Append whether the next value is null: whether it begins with *byte*. Without a byte it never is."""
         if byte is None:
             self._flag(False, column, index, path)
         else:
