@@ -11,7 +11,7 @@ import pytest
 
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.json_encoding.compile_json import compile_json, compiled_json_module
-from headrace.schemas.json_encoding.make_plan import plan
+from headrace.schemas.json_encoding.make_plan import as_json_has_it, plan
 from headrace.schemas.json_encoding.parse_rules import parse_json_rules
 from headrace.schemas.json_encoding.rules import JsonRules
 from headrace.schemas.json_encoding.transcode import compile_fallback
@@ -44,7 +44,7 @@ def read_json_as(kind: str, record: Record, rules: JsonRules, text: str | bytes)
     """The event in *text*, as ``to_json`` writes it."""
     data = text if isinstance(text, bytes) else text.encode()
     datum = transcoder(kind, record, rules)(data)
-    return fields_to_json(record, compile_decoder(record, record)(datum))
+    return fields_to_json(record, compile_decoder(as_json_has_it(record), record)(datum))
 
 
 def read_value(kind: str, type_: Any, rules: JsonRules, text: str) -> Any:

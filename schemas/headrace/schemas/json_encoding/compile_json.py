@@ -32,6 +32,7 @@ def compile_json(record: Record, rules: JsonRules) -> Transcode:
     UndecodableError if it refuses the text; the error's offset is the byte of the text.
 
     Raises:
+        ContractError: the record has a type that JSON payloads cannot hold yet.
         CompiledModuleError: the compiled module was built from other sources than the Python code.
     """
     node = plan(record, rules)

@@ -9,6 +9,7 @@ from typing import Final, assert_never
 from headrace.schemas.defaults import default_datum
 from headrace.schemas.json_encoding.forms import UNITS, Form
 from headrace.schemas.json_encoding.plan import NO_SIZE, Code, Node
+from headrace.schemas.json_encoding.refused_types import refuse_types
 from headrace.schemas.json_encoding.rules import JsonRules, UnknownKeys
 from headrace.schemas.model import (
     MISSING,
@@ -53,7 +54,12 @@ _DIGITS: Final[Mapping[Kind, int]] = {
 
 
 def plan(record: Record, rules: JsonRules) -> Node:
-    """Return how an event of *record* is read from JSON by *rules*; the result is a datum of :func:`as_json_has_it`."""
+    """Return how an event of *record* is read from JSON by *rules*; the result is a datum of :func:`as_json_has_it`.
+
+    Raises:
+        ContractError: the record has a type that JSON payloads cannot hold yet.
+    """
+    refuse_types(record, record.name)
     return _Planner(rules).node(record, record.name, "")
 
 
@@ -140,7 +146,7 @@ class _Planner:
             case Scalar(kind):
                 return self._scalar(kind, name)
             case Union() | Recursive():
-                raise TypeError("a type that contracts of JSON payloads cannot have")  # see refused_types.py
+                raise TypeError("a type that was refused before")
             case _:
                 assert_never(type_)
 
