@@ -21,7 +21,8 @@ from headrace.cli.app import app
 from headrace.config.settings import Settings
 from headrace.core.dead_letter import Reason
 from headrace.engine.health_pages import COUNTERS
-from headrace.schemas.model import Kind, Mask
+from headrace.schemas.classification import Mask
+from headrace.schemas.model import Kind
 from tests.support.paths import ROOT
 
 PAGE: Final = "docs/extending.md"
@@ -109,7 +110,7 @@ CHECKLISTS: Final = (
         "mask",
         of_enum(Mask),
         (
-            Place(f"{SCHEMAS}/model.py", "its name, in `Mask`", r"{name} = "),
+            Place(f"{SCHEMAS}/classification.py", "its name, in `Mask`", r"{name} = "),
             Place(f"{SCHEMAS}/lint.py", "the types that it fits, in `_fits`", r"Mask\.{name}\b"),
             Place(f"{SCHEMAS}/masked.py", "the type of its column", r"Mask\.{name}\b"),
             Place(f"{STREAM}/steps/mask/mask_columns.py", "the function for its values", r"Mask\.{name}\b"),

@@ -11,9 +11,9 @@ from jsonschema import Draft202012Validator
 from referencing import Registry
 
 from headrace.schemas.annotations import KNOWN
+from headrace.schemas.classification import Generalise, Mask
 from headrace.schemas.column_annotations import COLUMN_KEYS
 from headrace.schemas.json_encoding.forms import SETTINGS
-from headrace.schemas.model import Generalise, Mask
 from headrace.schemas.samples import SAMPLES
 from tests.schemas.message_rules.test_message_rules import WRONG as WRONG_RULES
 from tests.support.builders import contract_json

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from headrace.schemas.annotations import IdRule, Partition, TableOptions, parse_duration
+from headrace.schemas.classification import Generalise, Mask, Pii
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
 from headrace.schemas.message_rules.event_time import FieldTime
-from headrace.schemas.model import Generalise, Kind, Mask, Pii
+from headrace.schemas.model import Kind
 from headrace.schemas.registry import Contract, parse_contract
 from tests.support.builders import TIMESTAMP, a_contract, a_decimal, a_record, contract_json
 from tests.support.paths import ROOT

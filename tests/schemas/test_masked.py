@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from headrace.schemas.classification import Mask, Pii
 from headrace.schemas.masked import masked
-from headrace.schemas.model import Array, Field, Kind, Map, Mask, Optional, Pii, Record, Scalar, Type, inner, walk
+from headrace.schemas.model import Array, Field, Kind, Map, Optional, Record, Scalar, Type, inner, walk
 from tests.support.builders import BOOKING, FLIGHT
 
 TEXT, INT = Scalar(Kind.STRING), Scalar(Kind.INT)

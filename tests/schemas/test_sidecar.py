@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from headrace.schemas.classification import NOT_PERSONAL, Mask, Pii
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
-from headrace.schemas.model import NOT_PERSONAL, Mask, Pii, walk
+from headrace.schemas.model import walk
 from headrace.schemas.registry import Registry
 from tests.support.builders import TIMESTAMP, a_record, contract_json
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from headrace.schemas.classification import Generalise, Mask, Pii
 from headrace.schemas.errors import ContractError
-from headrace.schemas.model import Generalise, Mask, Pii
 from headrace.schemas.parse import parse_record
 from headrace.schemas.registry import Registry
 from headrace.schemas.sidecar_text import sidecar_text

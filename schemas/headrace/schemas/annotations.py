@@ -17,13 +17,13 @@ from headrace.schemas.checked_values import (
     positive,
     refuse_unknown,
 )
+from headrace.schemas.classification import NOT_PERSONAL, Generalise, Mask, NotPersonal, Pii
 from headrace.schemas.errors import ContractError
 from headrace.schemas.message_rules.encoding import Encodings, parse_encodings
 from headrace.schemas.message_rules.envelope import EnvelopeRules, parse_envelope
 from headrace.schemas.message_rules.event_time import EventTimeRule, parse_event_time
 from headrace.schemas.message_rules.metadata_columns import MetadataColumn, parse_metadata
 from headrace.schemas.message_rules.schema_ids import SchemaIds, parse_schema_ids
-from headrace.schemas.model import NOT_PERSONAL, Generalise, Mask, NotPersonal, Pii
 
 _PERCENT = re.compile(r"([1-9][0-9]?|100)%")
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")

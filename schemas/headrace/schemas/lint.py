@@ -8,6 +8,7 @@ from math import ceil
 from typing import Final, assert_never
 
 from headrace.schemas.annotations import Partition, TableOptions
+from headrace.schemas.classification import Generalise, Mask, NotPersonal, Pii
 from headrace.schemas.drawn import is_often_ambiguous
 from headrace.schemas.errors import ContractError
 from headrace.schemas.layout import amplification
@@ -21,12 +22,8 @@ from headrace.schemas.model import (
     Enumeration,
     Field,
     Fixed,
-    Generalise,
     Kind,
     Map,
-    Mask,
-    NotPersonal,
-    Pii,
     Record,
     Recursive,
     Scalar,

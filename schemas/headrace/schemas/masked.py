@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, assert_never
 
+from headrace.schemas.classification import Mask, Pii
 from headrace.schemas.model import (
     Array,
     Decimal,
@@ -13,9 +14,7 @@ from headrace.schemas.model import (
     Fixed,
     Kind,
     Map,
-    Mask,
     Optional,
-    Pii,
     Record,
     Recursive,
     Scalar,

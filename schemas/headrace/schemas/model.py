@@ -9,6 +9,8 @@ from dataclasses import field as dataclass_field
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
 
+from headrace.schemas.classification import NotPersonal, Pii
+
 
 class Kind(StrEnum):
     """Scalar types, with the logical types that need no parameter."""
@@ -195,48 +197,6 @@ class Recursive:
 Type: TypeAlias = Scalar | Decimal | Fixed | Enumeration | Array | Map | Optional | Union | Record | Recursive
 
 
-class Mask(StrEnum):
-    """Masks: how a personal value is changed before it is stored."""
-
-    REDACT = "redact"
-    TOKENISE = "tokenise"
-    PARTIAL = "partial"
-    GENERALISE = "generalise"
-    OMIT = "omit"
-
-
-class Generalise(StrEnum):
-    """Targets of the mask ``generalise``."""
-
-    MONTH = "month"
-    YEAR = "year"
-    NETWORK = "network"
-    BUCKET = "bucket"
-
-
-@dataclass(frozen=True, slots=True)
-class Pii:
-    """A field's classification: personal data of *kind*, masked by *mask*.
-
-    ``keep_first`` and ``keep_last`` are numbers of characters (partial); ``size`` is a bucket's width.
-    """
-
-    kind: str
-    mask: Mask
-    keep_first: int = 0
-    keep_last: int = 0
-    to: Generalise | None = None
-    size: int | None = None
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class NotPersonal:
-    """The classification ``"pii": "none"``."""
-
-    def __repr__(self) -> str:
-        return "NOT_PERSONAL"
-
-
 class Missing(Enum):
     """Marker of a field without a default. It is an enum, so that its identity survives pickling."""
 
@@ -244,7 +204,6 @@ class Missing(Enum):
 
 
 NOTHING: Final = Record("null", ())  # the type null: a value without bytes and without columns
-NOT_PERSONAL: Final = NotPersonal()
 MISSING: Final = Missing.MISSING
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from headrace.schemas.model import Generalise, Mask, Pii
+from headrace.schemas.classification import Generalise, Mask, Pii
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, assert_never
 
 from headrace.schemas.defaults import default_datum, width_beyond
 from headrace.schemas.errors import ContractError
 from headrace.schemas.layout import column_of
+from headrace.schemas.match_fields import column_places, matched_fields
 from headrace.schemas.model import (
     NOTHING,
     Array,
@@ -144,8 +144,8 @@ def resolve_record(writer: Record, reader: Record, path: str = "", kept: bool = 
     Raises:
         ContractError: *reader* cannot read events of *writer*.
     """
-    found = _places(writer, reader, path)
-    columns = list(_column_places(reader))
+    found = matched_fields(writer, reader, path)
+    columns = list(column_places(reader))
     steps, nulls = [], set()
     for field in writer.written:
         place, where = found.get(field.name, -1), f"{path}{field.name}"
@@ -161,39 +161,6 @@ def resolve_record(writer: Record, reader: Record, path: str = "", kept: bool = 
     targets = tuple(Target(each.name, each.column) for each in stored(reader).fields)
     is_null = [column for column, field in zip(columns, reader.fields, strict=True) if field.is_null_column]
     return Fields(tuple(steps), tuple(defaults), targets, tuple(is_null))
-
-
-def _column_places(reader: Record) -> Iterator[int]:
-    """Yield the place of each field's column among all columns of a record."""
-    place = 0
-    for field in reader.fields:
-        yield place
-        place += 2 if field.is_null_column else 1
-
-
-def _places(writer: Record, reader: Record, path: str) -> dict[str, int]:
-    """Return the place among the reader's fields of each of the writer's fields that the reader has."""
-    by_name = {field.name: place for place, field in enumerate(reader.fields)}
-    written = {field.name for field in writer.written}
-    places = {name: by_name[name] for name in written if name in by_name}
-    for field in writer.fields:
-        column = reader.fields[places[field.name]].column if field.name in places else field.column
-        if column != field.column:
-            raise ContractError(
-                f"{path}{field.name}",
-                f"its column would be {column}, and is {field.column}",
-                "write the fields of older versions before new ones",
-            )
-    for place, field in enumerate(reader.fields):
-        found = {alias for alias in field.aliases if alias in written} if field.name not in written else set()
-        if len(found) > 1 or any(alias in places for alias in found):
-            raise ContractError(
-                f"{path}{field.name}",
-                "its aliases leave open which field of the older version it is",
-                "let each older field be the name or an alias of one field",
-            )
-        places |= dict.fromkeys(found, place)
-    return places
 
 
 def _default(field: Field, path: str, is_null: bool) -> Default:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from headrace.schemas.model import Pii
+from headrace.schemas.classification import Pii
 from headrace.schemas.suggestions import FieldSuggestion, TimeSuggestion
 
 

@@ -12,16 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from headrace.schemas.classification import Mask, NotPersonal, Pii
 from headrace.schemas.model import (
     MISSING,
     Array,
     Field,
     Kind,
     Map,
-    Mask,
-    NotPersonal,
     Optional,
-    Pii,
     Record,
     Recursive,
     Scalar,

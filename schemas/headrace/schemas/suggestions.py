@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
+from headrace.schemas.classification import Generalise, Mask, Pii
 from headrace.schemas.message_rules.event_moment import LOCAL_TIMES, WHOLE_NUMBERS
-from headrace.schemas.model import INSTANTS, Field, Generalise, Kind, Mask, Pii, Record, Scalar, bare, inner, walk
+from headrace.schemas.model import INSTANTS, Field, Kind, Record, Scalar, bare, inner, walk
 from headrace.schemas.personal_names import PERSONAL_NAMES
 
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")

@@ -10,10 +10,11 @@ from itertools import count
 from typing import Any, Final
 
 from headrace.errors import Exit, HeadraceError
+from headrace.schemas.classification import Pii
 from headrace.schemas.containers import FAILURES, array_reader, optional_reader, record_reader, single_reader
 from headrace.schemas.decoder import compile_decoder, value_reader
 from headrace.schemas.errors import UndecodableError
-from headrace.schemas.model import Array, Branch, Field, Kind, Map, Optional, Pii, Record, Scalar, Type, Union
+from headrace.schemas.model import Array, Branch, Field, Kind, Map, Optional, Record, Scalar, Type, Union
 from headrace.schemas.scalars import Read
 from headrace.schemas.union_readers import choice_reader
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from headrace.dead_letters.edit_event import EditedEvent
 from headrace.dead_letters.letter import Letter
-from headrace.schemas.model import Array, Map, Pii, Record, Type, Union, bare
+from headrace.schemas.classification import Pii
+from headrace.schemas.model import Array, Map, Record, Type, Union, bare
 from headrace.schemas.strict_json import as_double_or_text
 
 ABSENT: Final = "(none)"

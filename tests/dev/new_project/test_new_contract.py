@@ -10,7 +10,7 @@ import pytest
 from headrace.dev.new_project.field_option import EXAMPLES, parse_field
 from headrace.dev.new_project.new_contract import ContractWords, NewContract, new_contract
 from headrace.dev.new_project.project_errors import ProjectOptionError
-from headrace.schemas.model import Mask
+from headrace.schemas.classification import Mask
 
 
 def a_contract(*fields: str, subject: str = "order_placed", **more: Any) -> NewContract:

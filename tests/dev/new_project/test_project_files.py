@@ -28,7 +28,7 @@ from headrace.dev.new_project.project_files import ARCHIVE_KEY, MASKING_KEY
 from headrace.producers import EventProducer
 from headrace.producers.testing import FakePublisher
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
-from headrace.schemas.model import Mask
+from headrace.schemas.classification import Mask
 from headrace.schemas.registry import Registry
 from tests.dev.new_project.projects import PLACE, files_of, text_of
 

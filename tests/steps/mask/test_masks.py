@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.bigquery.event_table import META_SCHEMA, arrow_schema
+from headrace.schemas.classification import Generalise, Mask, Pii
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
-from headrace.schemas.model import Generalise, Mask, Pii
 from headrace.schemas.registry import parse_contract
 from headrace.steps.decode.record_batch import columns_for, to_batch
 from headrace.steps.mask.mask_columns import Masker

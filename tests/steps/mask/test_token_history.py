@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.bigquery.event_table import TABLE_DOC
-from headrace.schemas.model import Array, Field, NotPersonal
+from headrace.schemas.classification import NotPersonal
+from headrace.schemas.model import Array, Field
 from headrace.steps.mask.token_history import TokenHistory, makes_tokens, next_history, version_problem
 from tests.support.builders import a_contract, a_tokenised_contract
 

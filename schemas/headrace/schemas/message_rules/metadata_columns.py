@@ -9,8 +9,9 @@ from enum import Enum
 from typing import Any, Final, TypeAlias
 
 from headrace.schemas.checked_values import mapping_of, refuse_unknown, text_in
+from headrace.schemas.classification import Mask, NotPersonal, Pii
 from headrace.schemas.errors import ContractError
-from headrace.schemas.model import Field, Kind, Mask, NotPersonal, Optional, Pii, Scalar, Type
+from headrace.schemas.model import Field, Kind, Optional, Scalar, Type
 
 MAX_COLUMNS: Final = 100  # of one contract; a message has at most 100 attributes
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")

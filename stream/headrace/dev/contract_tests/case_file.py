@@ -16,8 +16,8 @@ from headrace.config.file_model import FileModel, Key, wrong
 from headrace.config.yaml_file import YamlFile
 from headrace.core.dead_letter import Reason
 from headrace.errors import Exit, HeadraceError
+from headrace.schemas.classification import Mask
 from headrace.schemas.errors import UnreadableTextError
-from headrace.schemas.model import Mask
 from headrace.schemas.times import read_instant
 
 DEFAULT_NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)

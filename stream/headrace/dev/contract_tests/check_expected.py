@@ -8,9 +8,10 @@ from typing import Any
 from headrace.bigquery.row_json import columns_of_table
 from headrace.config.file_model import Key, unknown_key
 from headrace.dev.contract_tests.case_file import CaseFile
+from headrace.schemas.classification import Mask
 from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.from_json import convert
-from headrace.schemas.model import Array, Map, Mask, Optional, Record, Type, walk
+from headrace.schemas.model import Array, Map, Optional, Record, Type, walk
 from headrace.schemas.registry import Contract
 from headrace.schemas.validate import check
 

@@ -10,6 +10,7 @@ from headrace.bigquery.row_json import events_to_json
 from headrace.core.resource_names import FIRST_KEY_VERSION
 from headrace.dev.contract_tests.check_rows import Failure
 from headrace.dev.contract_tests.memory_table import MemoryTable, StoredRow
+from headrace.schemas.classification import Mask
 from headrace.schemas.model import (
     Array,
     Decimal,
@@ -17,7 +18,6 @@ from headrace.schemas.model import (
     Field,
     Fixed,
     Map,
-    Mask,
     Optional,
     Record,
     Recursive,

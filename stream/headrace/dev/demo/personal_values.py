@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, assert_never
 
-from headrace.schemas.model import Array, Branch, Field, Generalise, Map, Optional, Pii, Record, Type, Union, inner
+from headrace.schemas.classification import Generalise, Pii
+from headrace.schemas.model import Array, Branch, Field, Map, Optional, Record, Type, Union, inner
 
 SHORTEST: Final = 5  # shorter texts occur in other values by chance
 

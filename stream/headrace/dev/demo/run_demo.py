@@ -36,8 +36,9 @@ from headrace.provision import Clients, apply, plan
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.processes import wait_for_interrupt
 from headrace.runtime.scratch import scratch_folder
+from headrace.schemas.classification import Pii
 from headrace.schemas.envelope import SchemaRef
-from headrace.schemas.model import Pii, inner, walk
+from headrace.schemas.model import inner, walk
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from headrace.util.output import print_json, say

@@ -8,7 +8,8 @@ from typing import Any, Final
 from google.cloud import bigquery
 
 from headrace.core.resource_names import Names
-from headrace.schemas.model import Pii, walk
+from headrace.schemas.classification import Pii
+from headrace.schemas.model import walk
 from headrace.schemas.registry import Contract, Registry
 
 # shorter values must equal the whole stored value, because they occur in longer ones by chance

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 from headrace.dev.new_project.project_errors import ProjectOptionError
-from headrace.schemas.model import Generalise, Mask
+from headrace.schemas.classification import Generalise, Mask
 
 GRAMMAR: Final = "name:type, name:type? if it may be null, or name:type:masked if it is personal"
 EXAMPLES: Final = ("order_id:string", "amount:decimal(10,2)", "email:string:masked")

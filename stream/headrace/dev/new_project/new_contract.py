@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from headrace.dev.new_project.field_option import FieldOption, parse_field
 from headrace.dev.new_project.project_errors import ProjectOptionError
+from headrace.schemas.classification import Mask
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
 from headrace.schemas.message_rules.event_moment import plain_timestamp
 from headrace.schemas.message_rules.event_time import event_field
-from headrace.schemas.model import Mask
 from headrace.schemas.registry import Contract, parse_contract
 
 SUBJECT_RULE: Final = (

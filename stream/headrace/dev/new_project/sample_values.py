@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from headrace.dev.new_project.field_option import BUCKET, FieldOption
-from headrace.schemas.model import Mask
+from headrace.schemas.classification import Mask
 
 NOW: Final = "2026-03-14T15:10:00Z"
 HAPPENED: Final = "2026-03-14T15:09:26Z"

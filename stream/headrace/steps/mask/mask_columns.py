@@ -8,6 +8,7 @@ from typing import TypeAlias, assert_never
 import pyarrow as pa
 
 from headrace.bigquery.event_table import META_SCHEMA, arrow_schema, arrow_type
+from headrace.schemas.classification import Mask
 from headrace.schemas.masked import masked
 from headrace.schemas.model import (
     Array,
@@ -16,7 +17,6 @@ from headrace.schemas.model import (
     Field,
     Fixed,
     Map,
-    Mask,
     Optional,
     Record,
     Recursive,

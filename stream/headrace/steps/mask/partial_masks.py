@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headrace.schemas.model import Generalise, Pii
+from headrace.schemas.classification import Generalise, Pii
 from headrace.steps.mask.networks import networks
 from headrace.util.arrow_buffers import text_parts, validity
 

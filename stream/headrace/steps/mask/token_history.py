@@ -10,7 +10,8 @@ from typing import Final, Self
 from headrace.bigquery.event_table import TABLE_DOC
 from headrace.bigquery.own_columns import description
 from headrace.core.resource_names import FIRST_KEY_VERSION
-from headrace.schemas.model import Mask, walk
+from headrace.schemas.classification import Mask
+from headrace.schemas.model import walk
 from headrace.schemas.registry import Contract
 from headrace.steps.mask.tokens import token_prefix
 
