@@ -33,7 +33,7 @@ UNION = ["null", "string", CARD, {"type": "array", "items": "long"}]
 LIST = {"type": "array", "items": "string"}
 NODE = a_record("Node", ("name", "string"), ("inner", {"type": "array", "items": "Node"}, {"default": []}))
 JSON = {"type": "string", "sqlType": "JSON"}
-NO_MEMBER = {"string_value": None, "shop_Card_value": None, "array_value": []}
+NO_MEMBER: dict[str, Any] = {"string_value": None, "shop_Card_value": None, "array_value": []}
 
 
 def read(reader: str, older: Contract, newer: Contract, event: Any) -> dict[str, Any]:
