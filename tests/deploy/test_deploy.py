@@ -19,8 +19,10 @@ from headrace.cli.app import main
 from headrace.config.settings import Settings, SettingsError, load_settings
 from headrace.deploy.dataflow_flags import backfill_flags, dataflow_flags, drain_script
 from headrace.deploy.graph_comparison import GOLDEN, compare, load, renamed
+from headrace.deploy.submit import pipeline_for
 from headrace.errors import Exit
 from headrace.schemas.samples import SAMPLES
+from tests.support.foreign_orders import CONFLUENT, orders, write_contracts
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
 
@@ -101,6 +103,15 @@ def test_a_setting_that_does_nothing_on_dataflow_is_refused_there() -> None:
     named = load_settings(project="a-project", append_seconds=60, dataflow=TOLD)
     with pytest.raises(SettingsError, match=r"append_seconds: has no effect on Dataflow, where an append has 30 s"):
         dataflow_flags(named)
+
+
+def test_ids_that_only_a_registry_knows_are_refused_before_a_job_is_built(tmp_path: Path) -> None:
+    contracts = write_contracts(tmp_path / "contracts", orders(**CONFLUENT))
+    given = load_settings(
+        project="a-project", contracts=contracts, dataflow=TOLD, schema_registry={"url": "https://registry.example"}
+    )
+    with pytest.raises(SettingsError, match=r"no version of order_placed lists the ids of its schema; list them in"):
+        pipeline_for(given, dataflow_flags(given))
 
 
 def test_a_name_that_dataflow_would_refuse_is_refused_here() -> None:

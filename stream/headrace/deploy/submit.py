@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from uuid import uuid4
 
 import apache_beam as beam
@@ -14,12 +15,15 @@ from headrace.backfill.parquet_load import check_loadable
 from headrace.beam.load_target import LoadOptions
 from headrace.config.secrets import SecretVersion
 from headrace.config.served_contracts import served
-from headrace.config.settings import Settings
+from headrace.config.settings import Settings, SettingsError
 from headrace.deploy.dataflow_flags import secret_names
 from headrace.deploy.graph import build
 from headrace.job import job_for, job_of
 from headrace.pipeline import load
 from headrace.runtime.clock import now_micros
+from headrace.schemas.errors import ContractError
+from headrace.schemas.message_rules.lint import lint_ids
+from headrace.schemas.registry import Registry
 
 
 def pipeline_for(settings: Settings, flags: list[str]) -> beam.Pipeline:
@@ -28,11 +32,24 @@ def pipeline_for(settings: Settings, flags: list[str]) -> beam.Pipeline:
     Beam checks the bucket of ``temp_location`` if *flags* name one; nothing else is called.
 
     Raises:
-        SettingsError: a secret is not set.
+        SettingsError: a secret is not set, or only a schema registry knows the ids of a subject.
     """
     masking, sealing = map(SecretVersion, secret_names(settings))
-    job = job_for(settings, served(settings), masking, now_micros)
+    registry = served(settings)
+    _refuse_unlisted_ids(registry)
+    job = job_for(settings, registry, masking, now_micros)
     return build(job, sealing, settings.names, settings.round_messages, flags)
+
+
+def _refuse_unlisted_ids(registry: Registry) -> None:
+    for subject, versions in groupby(registry, key=lambda contract: contract.subject):
+        try:
+            lint_ids([*versions], has_registry=False)
+        except ContractError as error:
+            raise SettingsError(
+                f"schema_registry: a job on Dataflow does not ask a registry, and no version of {subject} lists the "
+                f'ids of its schema; list them in the contract, such as "schema_ids": [7]'
+            ) from error
 
 
 def backfill_pipeline_for(
