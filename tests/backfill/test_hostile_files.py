@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from headrace.backfill import reading_process
-from headrace.backfill.avro_file import MAX_HEADER_BYTES
 from headrace.backfill.avro_lines import _long
 from headrace.backfill.backfill_errors import BackfillError, MappingError
 from headrace.backfill.file_line import Unreadable
@@ -27,6 +26,7 @@ from headrace.backfill.file_rounds import Round, Task
 from headrace.backfill.files import look_at
 from headrace.backfill.mapping import read_mapping
 from headrace.backfill.reading_process import read_ahead
+from headrace.util.avro_container import MAX_HEADER_BYTES
 from tests.backfill.test_backfill import NOW, Read, a_file, a_mapping
 from tests.backfill.test_lines import AT, HEAD, THING, line, record
 

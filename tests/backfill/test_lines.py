@@ -258,14 +258,14 @@ def test_blocks_of_avro_may_be_packed(tmp_path: Path, codec: str) -> None:
 def repacked(whole: bytes, sync: bytes, codec: str) -> bytes:
     import zlib
 
-    from headrace.backfill.avro_file import blocks, read_header
     from headrace.backfill.avro_lines import _long
+    from headrace.util.avro_container import blocks, read_header
 
     file = io.BytesIO(whole)
     header = read_header(file)
     (block,) = blocks(file, header)
     head = io.BytesIO()
-    fastavro.writer(head, header.schema, [], sync_marker=sync)
+    fastavro.writer(head, json.loads(header.schema), [], sync_marker=sync)
     data: bytes = pa.Codec("zstd" if codec == "zstandard" else codec).compress(block.data, asbytes=True)
     data += zlib.crc32(block.data).to_bytes(4, "big") if codec == "snappy" else b""
     named = head.getvalue().replace(b"\x08null", _long(len(codec)) + codec.encode())

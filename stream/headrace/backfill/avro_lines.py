@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import IO, Any, BinaryIO, Final, cast
 
 import fastavro
 from fastavro.schema import SchemaParseException
 
-from headrace.backfill.avro_file import Block, Header, blocks, read_header
 from headrace.backfill.avro_schema import columns_of, schema_to_read
 from headrace.backfill.backfill_errors import BackfillError, CutOffError
 from headrace.backfill.file_line import Content, Lines, line_of_row
+from headrace.util.avro_container import (
+    Block,
+    ContainerError,
+    CutOffContainerError,
+    Header,
+    blocks,
+    read_header,
+)
 
 # Errors of fastavro for data that does not match its schema.
 _SYNC: Final = b"headrace".ljust(16)
@@ -27,20 +36,38 @@ def avro_content(file: BinaryIO, delimiter: str) -> Content:
     Raises:
         BackfillError: the header cannot be read, or the schema allows data of any size.
     """
-    header = read_header(file)
-    columns = columns_of(header.schema)
+    with _told():
+        header = read_header(file)
     try:
-        quick, careful = (fastavro.parse_schema(schema_to_read(header.schema, each)) for each in (False, True))
-    except (SchemaParseException, ValueError, TypeError, LookupError) as error:
+        schema = json.loads(header.schema)
+        columns = columns_of(schema)
+        quick, careful = (fastavro.parse_schema(schema_to_read(schema, each)) for each in (False, True))
+    except (SchemaParseException, ValueError, TypeError, LookupError, RecursionError) as error:
         raise BackfillError("its header has no Avro schema that can be read") from error
     return Content(columns, _lines(file, header, quick, careful))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what is wrong with a container as what is wrong with a file."""
+    try:
+        yield
+    except CutOffContainerError as error:
+        raise CutOffError(str(error)) from error
+    except ContainerError as error:
+        raise BackfillError(str(error)) from error
+
+
+def _blocks(file: BinaryIO, header: Header) -> Iterator[Block]:
+    with _told():
+        yield from blocks(file, header)
 
 
 class _Stream:
     """File-like object for fastavro: the same records, decompressed, in checked blocks."""
 
     def __init__(self, file: BinaryIO, header: Header) -> None:
-        self._blocks = blocks(file, header)
+        self._blocks = _blocks(file, header)
         self._bytes = io.BytesIO()
         self.block = Block(0, b"")
         self.before = 0  # records of earlier blocks

@@ -54,8 +54,8 @@ class LetterForm:
 
     @property
     def is_datum(self) -> bool:
-        """Whether the payload is read as a datum, behind a header or not."""
-        return self.unread is None and self.encoding.body is Body.DATUM
+        """Whether the payload is read as a datum, behind a header, out of a container or as it is."""
+        return self.unread is None and self.encoding.body in (Body.DATUM, Body.CONTAINER)
 
 
 def form_of(registry: Registry, message: Message) -> LetterForm:
@@ -163,8 +163,8 @@ class _Reader:
         return Framed(None, payload, 0)
 
     def _version(self, framed: Framed) -> tuple[int | None, str]:
-        if self._unread is not None and self._encoding.header_bytes:
-            return None, ""  # the header would have told it
+        if self._unread is not None and self._encoding.names_schema and self._encoding.id_attribute is None:
+            return None, ""  # the header or the container would have told it
         try:
             return self._rules.version(self._encoding, framed.schema_id, self._attributes), ""
         except MalformedEnvelopeError as error:

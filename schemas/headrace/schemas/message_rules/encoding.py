@@ -90,6 +90,11 @@ class Encoding:
         return 0 if self.id_attribute is not None else _HEADER_BYTES.get(self.frame, 1 + self.id_bytes)
 
     @property
+    def names_schema(self) -> bool:
+        """Whether a payload, or an attribute in place of its header, says which schema wrote the value."""
+        return self.frame is not Frame.NONE or self.body is Body.CONTAINER
+
+    @property
     def is_datum(self) -> bool:
         """Whether the value is a bare datum, without a header."""
         return self.frame is Frame.NONE and self.body is Body.DATUM

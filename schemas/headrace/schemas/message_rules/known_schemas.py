@@ -11,7 +11,8 @@ import fastavro
 from fastavro.schema import SchemaParseException, UnknownType, fingerprint, to_parsing_canonical_form
 
 from headrace.schemas.errors import ContractError
-from headrace.schemas.message_rules.encoding import Frame
+from headrace.schemas.message_rules.encoding import Body, Frame
+from headrace.schemas.schema_equality import UnreadableSchemaError, schema_hash
 
 if TYPE_CHECKING:  # the registry imports this module
     from headrace.schemas.registry import Contract
@@ -22,11 +23,16 @@ _ALGORITHM: Final = "CRC-64-AVRO"
 
 @dataclass(frozen=True, slots=True)
 class KnownSchemas:
-    """The names that the contracts of one subject pin, each with the version it means."""
+    """The names that the contracts of one subject pin, each with the version it means.
+
+    *containers* has the versions of a schema in an Avro container, by the hash of its parsed form; the last is the
+    newest.
+    """
 
     schema_ids: Mapping[int | bytes, int]
     fingerprints: Mapping[bytes, int]
     revisions: Mapping[str, int]
+    containers: Mapping[int | bytes | None, tuple[int, ...]]
 
     @classmethod
     def of(cls, contracts: Iterable[Contract]) -> KnownSchemas:
@@ -36,6 +42,7 @@ class KnownSchemas:
             _unique(listed, "schema_ids", lambda each: each.options.schema_ids.schema_ids),
             _unique(listed, "fingerprints", _fingerprints),
             _unique(listed, "revisions", lambda each: each.options.schema_ids.revisions),
+            _containers(listed),
         )
 
 
@@ -57,6 +64,18 @@ def _fingerprints(contract: Contract) -> Iterator[bytes]:
         own = avro_fingerprint(json.loads(contract.json))
         if own is not None:
             yield own
+
+
+def _containers(contracts: list[Contract]) -> dict[int | bytes | None, tuple[int, ...]]:
+    found: dict[int | bytes | None, tuple[int, ...]] = {}
+    if any(encoding.body is Body.CONTAINER for each in contracts for encoding in each.options.encodings):
+        for contract in sorted(contracts, key=lambda each: each.ref.version):
+            try:
+                name = bytes.fromhex(schema_hash(json.loads(contract.json)))
+            except UnreadableSchemaError:
+                continue  # no container can have it
+            found[name] = (*found.get(name, ()), contract.ref.version)
+    return found
 
 
 def _unique(contracts: list[Contract], key: str, names: Any) -> dict[Any, int]:

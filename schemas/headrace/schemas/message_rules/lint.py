@@ -29,7 +29,7 @@ def lint_message_rules(encodings: Encodings, envelope: EnvelopeRules, where: str
             "another encoding than a datum in Headrace's own envelope",
             'write "envelope": {"kind": "cloudevents"}, or {"kind": "attributes", "id": ...}',
         )
-    if isinstance(envelope.version, SchemaIdVersion) and any(each.frame is Frame.NONE for each in encodings):
+    if isinstance(envelope.version, SchemaIdVersion) and not all(each.names_schema for each in encodings):
         raise ContractError(
             f"{where}.envelope.version",
             "schema_id, and payloads have no header with one",
@@ -48,7 +48,7 @@ def lint_versions(contracts: Sequence[Contract]) -> None:
     if any(each.json is not None for each in encodings):
         for each in contracts:
             refuse_types(each.record, f"{each.subject}.v{each.ref.version}")
-    unnamed = any(each.frame is Frame.NONE for each in encodings)
+    unnamed = not all(each.names_schema for each in encodings)
     if envelope.version is None and unnamed and len(contracts) > 1:
         raise ContractError(
             place,

@@ -1,4 +1,4 @@
-"""Layers around the value of a payload: base64, compression, and a header that names the schema."""
+"""Layers around the value of a payload: base64, compression, and a header or a container that names the schema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
 from headrace.schemas.errors import UndecodableError
-from headrace.schemas.message_rules.encoding import Compression, Encoding, Frame
+from headrace.schemas.message_rules.encoding import Body, Compression, Encoding, Frame
+from headrace.steps.decode.enclosed_datum import read_container
 
 SINGLE_OBJECT: Final = b"\xc3\x01"
 GLUE: Final = 3
@@ -22,7 +23,10 @@ _GZIP, _DEFLATE = 31, 15  # zlib's window bits: with gzip's header, and with zli
 
 
 class Framed(NamedTuple):
-    """A payload whose header is read: the value begins at byte *start* of *data*."""
+    """A payload whose header is read: the value begins at byte *start* of *data*.
+
+    *schema_id* is what the header names: an id, a fingerprint, or the hash of the schema in a container.
+    """
 
     schema_id: int | bytes | None
     data: bytes
@@ -53,12 +57,15 @@ def unpack(data: bytes, encoding: Encoding, attributes: Mapping[str, str]) -> by
 
 
 def read_header(data: bytes, encoding: Encoding) -> Framed:
-    """Read the header that the contract states.
+    """Read the header or the container that the contract states.
 
     Raises:
         UndecodableError: the payload begins otherwise.
     """
     match encoding.frame:
+        case Frame.NONE if encoding.body is Body.CONTAINER:
+            schema, datum = read_container(data)
+            return Framed(schema, datum, 0)
         case Frame.NONE:
             return Framed(None, data, 0)
         case Frame.SINGLE_OBJECT:

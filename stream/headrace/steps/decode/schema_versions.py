@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeAlias, assert_never
 
 from headrace.core.dead_letter import Reason
 from headrace.schemas.errors import MalformedEnvelopeError
-from headrace.schemas.message_rules.encoding import Encoding, Frame
+from headrace.schemas.message_rules.encoding import Body, Encoding, Frame
 from headrace.schemas.message_rules.envelope import (
     REVISION_ATTRIBUTE,
     FixedVersion,
@@ -61,10 +61,22 @@ class SchemaVersions:
         """
         if self._encoding.id_attribute is not None:
             schema_id = _whole(attributes, self._encoding.id_attribute)
+        if self._encoding.body is Body.CONTAINER:
+            return self._of_container(schema_id, attributes)
         by_id = None if schema_id is None else self._version_of(schema_id)
         version = self._stated(by_id, attributes)
         if by_id is not None and by_id != version:
             raise _unknown(f"the schema id is that of v{by_id}, and the message says v{version}")
+        return version
+
+    def _of_container(self, schema: SchemaId | None, attributes: Mapping[str, str]) -> int:
+        """Return the version whose schema is in the container. Versions may have equal schemas."""
+        versions = self._known.containers.get(schema, ())
+        if not versions:
+            raise _unknown("the schema in the container is that of no version here; add it as a version")
+        version = self._stated(versions[-1], attributes)
+        if version not in versions:
+            raise _unknown(f"the schema in the container is that of v{versions[-1]}, and the message says v{version}")
         return version
 
     def _stated(self, by_id: int | None, attributes: Mapping[str, str]) -> int:
@@ -118,7 +130,7 @@ class SchemaVersions:
 
 
 def _default(encoding: Encoding, only: int) -> VersionRule:
-    return FixedVersion(only) if encoding.frame is Frame.NONE else SchemaIdVersion()
+    return SchemaIdVersion() if encoding.names_schema else FixedVersion(only)
 
 
 def _whole(attributes: Mapping[str, str], name: str) -> int:
