@@ -242,7 +242,7 @@ def test_contracts_are_listed_and_a_blocked_one_has_its_place_and_remedy(tmp_pat
     check = ContractsCheck()
     found = list(check.look(the_settings(contracts=tmp_path)))
     assert levels(found) == {"broken": Level.PROBLEM, "booking_created": Level.OK, "flight_departed": Level.OK}
-    assert found[0].what.startswith("blocked: broken.v1: not JSON")
+    assert found[0].what.startswith("blocked: broken.v1.avsc:1: broken.v1: not JSON")
     assert found[0].remedy == "correct the file at this place"
     assert check.registry is not None
     assert check.registry.subjects == ("booking_created", "flight_departed")

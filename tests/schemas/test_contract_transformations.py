@@ -54,7 +54,7 @@ def test_rollups_are_no_work_of_the_job() -> None:
         ({"where": "1" * 4001}, "where", "longer than"),
         ({"derived": {}}, "derived", "not a list"),
         ({"derived": [derived(name="Big")]}, "derived.Big.name", "invalid name"),
-        ({"derived": [derived(expresion="1")]}, "derived.double_size", "unknown key 'expresion'"),
+        ({"derived": [derived(expresion="1")]}, "derived.double_size.expresion", "unknown key 'expresion'"),
         ({"derived": [derived(type="int64")]}, "derived.double_size.type", "unknown type"),
         ({"derived": [derived(type={"type": "array", "items": "int"})]}, "derived.double_size.type", "not one plain"),
         ({"derived": [derived(name="size")]}, "derived.size", "named twice"),
@@ -67,9 +67,9 @@ def test_rollups_are_no_work_of_the_job() -> None:
         ({"rollups": [rollup(measures={})]}, "rollups.sizes.measures", "empty"),
         ({"rollups": [rollup(by={"Not a name": "size"})]}, "rollups.sizes.by", "invalid name"),
         ({"rollups": [rollup(measures={"size": "COUNT(*)"})]}, "rollups.sizes.measures", "used twice"),
-        ({"rollups": [rollup(group="size")]}, "rollups.sizes", "unknown key 'group'"),
+        ({"rollups": [rollup(group="size")]}, "rollups.sizes.group", "unknown key 'group'"),
         ({"rollups": [rollup(by=["size"])]}, "rollups.sizes.by", "not a JSON object"),
-        ({"filter": "TRUE"}, "", "unknown annotation 'filter'"),
+        ({"filter": "TRUE"}, "filter", "unknown annotation 'filter'"),
     ],
 )
 def test_what_is_misspelt_or_mistyped_is_refused(annotations: dict[str, Any], where: str, why: str) -> None:

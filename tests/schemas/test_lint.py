@@ -80,7 +80,9 @@ def assert_explains(message: str, where: str, why: str, remedy: str) -> None:
         pytest.param(
             {"event_time": "rows"}, "event_time", "neither a timestamp", "attribute", id="a list as event time"
         ),
-        pytest.param({"event_tme": "at"}, "", "unknown annotation 'event_tme'", "event_time", id="a misspelling"),
+        pytest.param(
+            {"event_tme": "at"}, "event_tme", "unknown annotation 'event_tme'", "event_time", id="a misspelling"
+        ),
         pytest.param({"partition": "week"}, "partition", "known values", "hour, day, month", id="partition"),
         pytest.param({"partition": "hour"}, "partition", "10000 partitions", "expire_after", id="hours for ever"),
         pytest.param(
@@ -136,10 +138,14 @@ def assert_explains(message: str, where: str, why: str, remedy: str) -> None:
             {"identity": {"fields": ["text"], "id": "guess"}}, "identity.id", "not one of", "check", id="no such rule"
         ),
         pytest.param(
-            {"identity": {"fields": ["text"], "ids": "check"}}, "identity", "unknown annotation", "fields, id", id="ids"
+            {"identity": {"fields": ["text"], "ids": "check"}},
+            "identity.ids",
+            "unknown annotation",
+            "fields, id",
+            id="ids",
         ),
         pytest.param({"identity": "text"}, "identity", "not a list", "field names", id="a key that is no list"),
-        pytest.param({"id_rule": "check"}, "", "unknown annotation", "identity", id="a name of ours"),
+        pytest.param({"id_rule": "check"}, "id_rule", "unknown annotation", "identity", id="a name of ours"),
     ],
 )
 def test_a_wrong_annotation_is_refused(annotations: dict[str, Any], where: str, why: str, remedy: str) -> None:
@@ -285,9 +291,13 @@ def test_a_default_that_does_not_fit_is_refused(type_: Any, default: Any, where:
         pytest.param(("f", "string", {"pii": {"kind": "email"}}), "f.pii.mask", "missing", "redact", id="no mask"),
         pytest.param(("f", "string", pii("hash")), "f.pii.mask", "known values", "tokenise", id="an unknown mask"),
         pytest.param(
-            ("f", "string", pii("redact", keep_last=2)), "f.pii", "unknown annotation", "remove it", id="astray"
+            ("f", "string", pii("redact", keep_last=2)),
+            "f.pii.keep_last",
+            "unknown annotation",
+            "remove it",
+            id="astray",
         ),
-        pytest.param(("f", "string", pii("partial", keep=2)), "f.pii", "'keep'", "keep_first", id="a misspelling"),
+        pytest.param(("f", "string", pii("partial", keep=2)), "f.pii.keep", "'keep'", "keep_first", id="a misspelling"),
         pytest.param(("f", "string", pii("partial")), "f.pii", "keeps nothing", "keep_first", id="nothing kept"),
         pytest.param(
             ("f", "string", pii("partial", keep_last=-1)), "f.pii.keep_last", "not a whole number", "from 1", id="less"

@@ -84,7 +84,9 @@ def test_the_record_with_the_annotation_is_the_event_wherever_it_stands(tmp_path
 def test_two_records_with_the_annotation_are_refused(tmp_path: Path) -> None:
     message = refusal(tmp_path, thing_happened__v1=[USES, contract_json() | {"name": "Other"}])
 
-    assert message.startswith("thing_happened.v1: a list of several records with headrace; leave it on the record")
+    assert message.startswith(
+        "thing_happened.v1.avsc:1: thing_happened.v1: a list of several records with headrace; leave it on the record"
+    )
 
 
 def test_a_definition_of_the_file_itself_comes_first(tmp_path: Path) -> None:
@@ -142,7 +144,7 @@ def test_types_of_two_files_that_contain_each_other_without_end_are_refused(tmp_
 
     message = refusal(tmp_path, thing_happened__v1=contract_json(("one", "One")), One=one, Other=other)
 
-    assert message.startswith("thing_happened.v1.one: One contains itself without end; ")
+    assert message.startswith("thing_happened.v1.avsc:1: thing_happened.v1.one: One contains itself without end; ")
 
 
 def test_a_type_that_files_define_in_two_ways_is_refused_with_what_helps(tmp_path: Path) -> None:
@@ -153,7 +155,8 @@ def test_a_type_that_files_define_in_two_ways_is_refused_with_what_helps(tmp_pat
 
     message = refusal(tmp_path, **files)
     assert message == (
-        "user_event.v1: shop.Currency is defined in first_event.v1.avsc and otherwise in second_event.v1.avsc; "
+        "user_event.v1.avsc:1: user_event.v1: shop.Currency is defined in first_event.v1.avsc and otherwise in "
+        "second_event.v1.avsc; "
         "define it in this file too, or in a file of its own, shop.Currency.avsc"
     )
 
@@ -164,7 +167,7 @@ def test_a_type_that_files_define_in_two_ways_is_refused_with_what_helps(tmp_pat
 def test_an_unknown_type_is_named_with_its_place(tmp_path: Path) -> None:
     message = refusal(tmp_path, thing_happened__v1=USES, Price=PRICE)
 
-    assert message.startswith("thing_happened.v1.price.net: unknown type 'shop.Money'; use ")
+    assert message.startswith("thing_happened.v1.avsc:1: thing_happened.v1.price.net: unknown type 'shop.Money'; use ")
     assert message.endswith("or define the type here or in another file of the folder")
 
 

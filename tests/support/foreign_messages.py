@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from headrace.core.message import Message
 from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.fault_lines import SourceFile
 from headrace.schemas.model import (
     INSTANTS,
     Array,
@@ -88,7 +89,7 @@ def _annotated(subject: str, version: int, rules: Mapping[str, Any], more: Mappi
     }
     name = f"{subject}.v{version}"
     schema = (SAMPLES / "schemas" / f"{name}.avsc").read_text()
-    return with_sidecar(schema, f"{name}.avsc", json.dumps(sidecar), f"{name}.headrace.json")
+    return with_sidecar(SourceFile(f"{name}.avsc", schema), SourceFile(f"{name}.headrace.json", json.dumps(sidecar)))
 
 
 def as_expected(record: Record, row: Mapping[str, Any]) -> dict[str, Any]:

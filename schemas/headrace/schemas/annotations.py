@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from headrace.schemas.checked_values import (
     boolean,
@@ -19,9 +20,10 @@ from headrace.schemas.checked_values import (
 )
 from headrace.schemas.classification import NOT_PERSONAL, Generalise, Mask, NotPersonal, Pii
 from headrace.schemas.errors import ContractError
-from headrace.schemas.message_rules.encoding import Encodings, parse_encodings
+from headrace.schemas.faults import Faults
+from headrace.schemas.message_rules.encoding import Encoding, Encodings, parse_encodings
 from headrace.schemas.message_rules.envelope import EnvelopeRules, parse_envelope
-from headrace.schemas.message_rules.event_time import EventTimeRule, parse_event_time
+from headrace.schemas.message_rules.event_time import EventTimeRule, PublishTime, parse_event_time
 from headrace.schemas.message_rules.metadata_columns import MetadataColumn, parse_metadata
 from headrace.schemas.message_rules.schema_ids import SchemaIds, parse_schema_ids
 
@@ -112,47 +114,69 @@ def parse_percent(text: object, where: str) -> int:
     return int(match[1])
 
 
-def parse_table_options(annotation: object, fields: Collection[str], where: str) -> TableOptions:
-    """Read the ``headrace`` annotation of a record with these top-level *fields*.
+def parse_table_options(annotation: object, fields: Collection[str], where: str, faults: Faults) -> TableOptions:
+    """Read the ``headrace`` annotation of a record with these top-level *fields*, and gather *faults* of its values.
+
+    A faulty value is replaced by one that breaks no rule.
 
     Raises:
-        ContractError: a value is missing, misspelt or mistyped.
+        ContractError: there is no annotation.
     """
     given = mapping_of(
         annotation, where, 'write {"table": ..., "event_time": ..., "late_after": "30d", "ahead_at_most": "10m"}'
     )
-    refuse_unknown(given, KNOWN, where)
-    identity, id_rule = _identity(given.get("identity", []), f"{where}.identity")
+    with faults.gathered():
+        refuse_unknown(given, KNOWN, where)
+
+    def named(name: str) -> object:
+        return given.get(name)
+
+    def place(name: str) -> str:
+        return f"{where}.{name}"
+
+    read, identity = faults.read, given.get("identity", [])
+    no_time: EventTimeRule = PublishTime()
     return TableOptions(
-        table=identifier(given, "table", where),
-        event_time=parse_event_time(given.get("event_time"), fields, f"{where}.event_time"),
-        partition=member(Partition, given.get("partition", "day"), f"{where}.partition"),
-        cluster=names_of(given.get("cluster", []), f"{where}.cluster", MAX_CLUSTERED),
-        expire_after_days=positive(given.get("expire_after_days"), f"{where}.expire_after_days"),
-        require_partition_filter=boolean(
-            given.get("require_partition_filter", False), f"{where}.require_partition_filter"
+        table=read(lambda: identifier(given, "table", where), ""),
+        event_time=read(lambda: parse_event_time(named("event_time"), fields, place("event_time")), no_time),
+        partition=read(lambda: member(Partition, given.get("partition", "day"), place("partition")), Partition.DAY),
+        cluster=read(lambda: names_of(given.get("cluster", []), place("cluster"), MAX_CLUSTERED), ()),
+        expire_after_days=read(lambda: positive(named("expire_after_days"), place("expire_after_days")), None),
+        require_partition_filter=read(
+            lambda: boolean(given.get("require_partition_filter", False), place("require_partition_filter")), False
         ),
-        late_after=parse_duration(given.get("late_after"), f"{where}.late_after"),
-        ahead_at_most=parse_duration(given.get("ahead_at_most"), f"{where}.ahead_at_most"),
-        refuse_at_most=parse_percent(given.get("refuse_at_most", "50%"), f"{where}.refuse_at_most"),
-        identity=identity,
-        id_rule=id_rule,
-        encodings=parse_encodings(given, where),
-        envelope=parse_envelope(given["envelope"], f"{where}.envelope") if "envelope" in given else EnvelopeRules(),
-        schema_ids=parse_schema_ids(given, where),
-        metadata=parse_metadata(given, fields, parse_pii, where),
+        late_after=read(lambda: parse_duration(named("late_after"), place("late_after")), timedelta(0)),
+        ahead_at_most=read(lambda: parse_duration(named("ahead_at_most"), place("ahead_at_most")), timedelta(0)),
+        refuse_at_most=read(lambda: parse_percent(given.get("refuse_at_most", "50%"), place("refuse_at_most")), 100),
+        identity=read(lambda: _identity(identity, place("identity")), ()),
+        id_rule=read(lambda: _id_rule(identity, place("identity")), IdRule.TRUST),
+        encodings=read(lambda: parse_encodings(given, where), Encodings([Encoding()])),
+        envelope=read(lambda: _envelope(given, place("envelope")), EnvelopeRules()),
+        schema_ids=read(lambda: parse_schema_ids(given, where), SchemaIds()),
+        metadata=read(lambda: parse_metadata(given, fields, parse_pii, where), ()),
     )
 
 
-def _identity(annotation: object, where: str) -> tuple[tuple[str, ...], IdRule]:
-    """Read a list of fields, with which ids are trusted, or an object with fields and the rule for ids."""
+def _envelope(given: Mapping[str, Any], where: str) -> EnvelopeRules:
+    return parse_envelope(given["envelope"], where) if "envelope" in given else EnvelopeRules()
+
+
+def _identity(annotation: object, where: str) -> tuple[str, ...]:
+    """Read the fields of a list, or of an object with fields and the rule for ids."""
     if not isinstance(annotation, Mapping):
-        return names_of(annotation, where, MAX_IDENTITY), IdRule.TRUST
+        return names_of(annotation, where, MAX_IDENTITY)
     refuse_unknown(annotation, {"fields", "id"}, where)
     fields = names_of(annotation.get("fields", []), f"{where}.fields", MAX_IDENTITY)
     if not fields:
         raise ContractError(f"{where}.fields", "missing", 'name fields of this record, such as ["order_id"]')
-    return fields, member(IdRule, annotation.get("id"), f"{where}.id")
+    return fields
+
+
+def _id_rule(annotation: object, where: str) -> IdRule:
+    """Read the rule for ids; with a list of fields, ids are trusted."""
+    if not isinstance(annotation, Mapping):
+        return IdRule.TRUST
+    return member(IdRule, annotation.get("id"), f"{where}.id")
 
 
 def parse_pii(annotation: object, where: str) -> Pii | NotPersonal:

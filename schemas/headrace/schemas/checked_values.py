@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from headrace.schemas.errors import ContractError
+from headrace.schemas.faults import together
 
 MAX_IDENTIFIER: Final = 128  # characters of a table's name, and of a kind of personal data
 _IDENTIFIER: Final = re.compile(rf"[a-z_][a-z0-9_]{{0,{MAX_IDENTIFIER - 1}}}")
@@ -22,11 +23,11 @@ def mapping_of(value: object, where: str, remedy: str) -> Mapping[str, Any]:
 
 
 def refuse_unknown(given: Mapping[str, Any], known: Collection[str], where: str) -> None:
-    """Raise ContractError if *given* has a key that is not in *known*."""
-    for key in sorted(set(given) - set(known)):
-        raise ContractError(
-            where, f"unknown annotation {key!r}", f"remove it, or use one of {', '.join(sorted(known))}"
-        )
+    """Raise ContractError if *given* has keys that are not in *known*."""
+    unknown = sorted(set(given) - set(known))
+    remedy = f"remove it, or use one of {', '.join(sorted(known))}"
+    if unknown:
+        raise together([ContractError(f"{where}.{key}", f"unknown annotation {key!r}", remedy) for key in unknown])
 
 
 def identifier(given: Mapping[str, Any], key: str, where: str) -> str:

@@ -6,14 +6,31 @@ from headrace.errors import Exit, HeadraceError
 
 
 class ContractError(HeadraceError, ValueError, error_code="HR-101", exit_code=Exit.CONFIGURATION):
-    """A contract breaks a rule. The text gives the place, the problem and the remedy."""
+    """A contract breaks a rule. The text gives the place, the problem and the remedy, on one line for each fault.
 
-    def __init__(self, where: str, why: str, remedy: str) -> None:
-        super().__init__(f"{where}: {why}; {remedy}")
-        self.where, self.why, self.remedy = where, why, remedy
+    *source* is the file and the line, such as ``orders.v1.avsc:7``, if they are known. *others* are further faults.
+    """
 
-    def __reduce__(self) -> tuple[type[ContractError], tuple[str, str, str]]:
-        return ContractError, (self.where, self.why, self.remedy)
+    def __init__(
+        self, where: str, why: str, remedy: str, source: str = "", others: tuple[ContractError, ...] = ()
+    ) -> None:
+        self.where, self.why, self.remedy, self.source, self._others = where, why, remedy, source, others
+        super().__init__("\n".join([f"{self.place}: {why}; {remedy}", *map(str, others)]))
+
+    @property
+    def place(self) -> str:
+        """The file and the line, if they are known, and what is wrong there."""
+        return f"{self.source}: {self.where}" if self.source else self.where
+
+    @property
+    def faults(self) -> tuple[ContractError, ...]:
+        """Each fault as an error of its own."""
+        if not self._others:
+            return (self,)
+        return (ContractError(self.where, self.why, self.remedy, self.source), *self._others)
+
+    def __reduce__(self) -> tuple[type[ContractError], tuple[object, ...]]:
+        return ContractError, (self.where, self.why, self.remedy, self.source, self._others)
 
 
 class UnknownSchemaError(HeadraceError, LookupError, error_code="HR-102", exit_code=Exit.CONFIGURATION):

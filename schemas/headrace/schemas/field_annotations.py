@@ -11,6 +11,7 @@ from headrace.schemas.annotations import parse_pii
 from headrace.schemas.checked_values import mapping_of, refuse_unknown
 from headrace.schemas.column_annotations import COLUMN_KEYS, with_columns
 from headrace.schemas.errors import ContractError
+from headrace.schemas.faults import Faults
 from headrace.schemas.model import (
     Array,
     Branch,
@@ -32,24 +33,27 @@ NONE: Final = "none"
 _FIELD: Final = 'write {"pii": "none"}, or {"pii": {"kind": "email", "mask": "tokenise"}}'
 
 
-def annotate_fields(record: Record, annotation: Mapping[str, Any], where: str) -> Record:
+def annotate_fields(record: Record, annotation: Mapping[str, Any], where: str, faults: Faults) -> Record:
     """Apply the annotations ``fields`` and ``pii`` of a record's ``headrace`` annotation.
 
     ``fields`` maps the path of a field (``customer.email``) to its annotations. Items of arrays and values of maps have
     the path of their field. A type of a union has the name of its member (``payload.string_value``).
-    ``pii`` is ``none`` for a subject without personal data.
+    ``pii`` is ``none`` for a subject without personal data. *faults* are paths that name no field, and annotations that
+    are invalid or contradict another one.
 
     Raises:
-        ContractError: a path names no field, or an annotation is invalid or contradicts another one.
+        ContractError: ``fields`` is not a JSON object.
     """
     paths = [path for path, _ in walk(record)]
     for path, given in mapping_of(annotation.get("fields", {}), f"{where}.fields", _FIELD).items():
         place = f"{where}.fields.{path}"
-        if path not in paths:
-            raise ContractError(place, "no such field", _remedy(path, paths))
-        record = _annotated(record, path.split("."), mapping_of(given, place, _FIELD), place)
+        with faults.gathered():
+            if path not in paths:
+                raise ContractError(place, "no such field", _remedy(path, paths))
+            record = _annotated(record, path.split("."), mapping_of(given, place, _FIELD), place)
     if "pii" in annotation:
-        _check_free(record, annotation["pii"], where)
+        with faults.gathered():
+            _check_free(record, annotation["pii"], where)
     return record
 
 

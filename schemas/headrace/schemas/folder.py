@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
+from headrace.schemas.fault_lines import SourceFile
 from headrace.schemas.sidecar import SIDECARS, with_sidecar
 
 SUFFIX: Final = ".avsc"
@@ -23,7 +24,7 @@ class ContractFile(NamedTuple):
     """One ``.avsc`` file, with the annotations of the sidecar file beside it, if there is one.
 
     *subject* is the file's full name if the name contains no valid subject. A file without *ref* has not the name of a
-    contract, and may hold shared types. *error* is set if there is no *text*.
+    contract, and may hold shared types. *error* is set if there is no *text*. *sources* are the files as they are.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ContractFile(NamedTuple):
     ref: SchemaRef | None
     text: str
     error: ContractError | None
+    sources: tuple[SourceFile, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -71,7 +73,9 @@ def subjects_within(folder: Path) -> set[str]:
 def _contract_file(entry: Path, names: set[str]) -> ContractFile:
     subject, ref = _subject_of(entry.name), _ref_of(entry.name)
     try:
-        return ContractFile(entry.name, subject, ref, _annotated(entry, names), None)
+        sources = tuple(_sources(entry, names))
+        text = with_sidecar(*sources) if len(sources) > 1 else sources[0].text
+        return ContractFile(entry.name, subject, ref, text, None, sources)
     except ContractError as error:
         return ContractFile(entry.name, subject, ref, "", error)
 
@@ -91,13 +95,14 @@ def _without_schema(sidecar: str) -> ContractFile:
     return ContractFile(sidecar, _subject_of(schema), None, "", error)
 
 
-def _annotated(entry: Path, names: set[str]) -> str:
+def _sources(entry: Path, names: set[str]) -> Iterator[SourceFile]:
+    """Yield the schema, and the sidecar beside it if there is one."""
     stem = entry.name.removesuffix(SUFFIX)
     beside = [f"{stem}{suffix}" for suffix in SIDECARS if f"{stem}{suffix}" in names]
     if len(beside) > 1:
         raise ContractError(beside[0], f"{beside[1]} is beside it", "keep one of the two")
-    schema = _read(entry)
-    return with_sidecar(schema, entry.name, _read(entry.with_name(beside[0])), beside[0]) if beside else schema
+    for name in (entry.name, *beside):
+        yield SourceFile(name, _read(entry.with_name(name)))
 
 
 def _ref_of(name: str) -> SchemaRef | None:

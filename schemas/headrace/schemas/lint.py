@@ -52,25 +52,28 @@ _CLUSTERED: Final = INSTANTS | {
 }
 
 
-def lint(record: Record, options: TableOptions, where: str, derived: Sequence[Field] = ()) -> None:
-    """Check one contract and its *derived* columns; raises ContractError for the first rule that it breaks."""
+def lint(
+    record: Record, options: TableOptions, where: str, derived: Sequence[Field], by_path: bool
+) -> Iterator[ContractError]:
+    """Yield an error for each rule that a contract and its *derived* columns break.
+
+    *by_path* is whether its fields are classified by their paths, and not where they are.
+    """
     fields = {field.name: field for field in record.fields}
-    _check_table(options, where)
-    lint_event_time(record, options.event_time, f"{where}.headrace.event_time")
-    _check_lateness(options, where)
-    _check_identity(fields, options, where)
+    yield from _check_table(options, where)
+    yield from lint_event_time(record, options.event_time, f"{where}.headrace.event_time")
+    yield from _check_lateness(options, where)
+    yield from _check_identity(fields, options, where)
     others = [*derived, *(column.field for column in options.metadata)]
-    _check_clustering(fields | {field.name: field for field in others}, options, where)
-    _check_classified(record, where)
+    yield from _check_clustering(fields | {field.name: field for field in others}, options, where)
+    yield from _check_classified(record, where, by_path)
     for column in options.metadata:
-        if column.field.mask:
-            _check_mask(column.field, column.field.mask, f"{where}.headrace.metadata.{column.field.name}.pii")
-    check_is_null_columns(record, where)
-    check_texts(record, where)
+        yield from _check_mask(column.field, f"{where}.headrace.metadata.{column.field.name}.pii")
+    yield from check_is_null_columns(record, where)
+    yield from check_texts(record, where)
     for path, field in walk(record):
-        _check_amplification(field, f"{where}.{path}")
-        if field.mask:
-            _check_mask(field, field.mask, f"{where}.{path}")
+        yield from _check_amplification(field, f"{where}.{path}")
+        yield from _check_mask(field, f"{where}.{path}")
 
 
 def lint_payloads(record: Record, fingerprint: str, where: str) -> None:
@@ -83,78 +86,80 @@ def lint_payloads(record: Record, fingerprint: str, where: str) -> None:
         )
 
 
-def _check_table(options: TableOptions, where: str) -> None:
+def _check_table(options: TableOptions, where: str) -> Iterator[ContractError]:
     if options.table.startswith("headrace_"):
-        raise ContractError(
+        yield ContractError(
             f"{where}.headrace.table",
             "begins with headrace_, which is kept for Headrace's own tables",
             "choose another name",
         )
     days = options.expire_after_days
     if options.partition is Partition.HOUR and (days is None or days * 24 > MAX_PARTITIONS):
-        raise ContractError(
+        yield ContractError(
             f"{where}.headrace.partition",
             f"more hours than the {MAX_PARTITIONS} partitions of a table",
             f"write expire_after_days of at most {MAX_PARTITIONS // 24}, or partition by day",
         )
 
 
-def _check_lateness(options: TableOptions, where: str) -> None:
+def _check_lateness(options: TableOptions, where: str) -> Iterator[ContractError]:
     place = f"{where}.headrace.late_after"
     if options.late_after > STREAMING_REACHES_BACK:
-        raise ContractError(place, "beyond 1825 days, where BigQuery refuses rows", "write at most 1825d")
+        yield ContractError(place, "beyond 1825 days, where BigQuery refuses rows", "write at most 1825d")
     if options.expire_after_days and options.late_after > timedelta(days=options.expire_after_days):
         days = options.late_after / timedelta(days=1)
-        raise ContractError(
+        yield ContractError(
             place,
             "beyond expire_after_days: older rows would vanish at once",
             f"write at most {options.expire_after_days}d, or expire_after_days of at least {ceil(days)}",
         )
     if options.ahead_at_most > timedelta(days=365):
-        raise ContractError(
+        yield ContractError(
             f"{where}.headrace.ahead_at_most",
             "beyond a year, where BigQuery refuses rows",
             "write at most 365d",
         )
 
 
-def _check_identity(fields: dict[str, Field], options: TableOptions, where: str) -> None:
+def _check_identity(fields: dict[str, Field], options: TableOptions, where: str) -> Iterator[ContractError]:
     for name in options.identity:
         place = f"{where}.headrace.identity.{name}"
         field = fields.get(name)
         if field is None:
-            raise ContractError(place, "no such field", "name fields of this record")
+            yield ContractError(place, "no such field", "name fields of this record")
+            continue
         if field.mask:
-            raise ContractError(place, "personal, and ids are never masked", "choose fields that are not personal")
+            yield ContractError(place, "personal, and ids are never masked", "choose fields that are not personal")
         exact = isinstance(field.type, Scalar | Enumeration | Decimal | Fixed)
         if not exact or (isinstance(field.type, Scalar) and field.type.kind in {Kind.FLOAT, Kind.DOUBLE}):
-            raise ContractError(place, "not one exact value that is never null", "choose such fields")
+            yield ContractError(place, "not one exact value that is never null", "choose such fields")
 
 
-def _check_clustering(fields: dict[str, Field], options: TableOptions, where: str) -> None:
+def _check_clustering(fields: dict[str, Field], options: TableOptions, where: str) -> Iterator[ContractError]:
     for name in options.cluster:
         place = f"{where}.headrace.cluster.{name}"
         if name not in fields:
-            raise ContractError(place, "no such field", "name fields of this record")
+            yield ContractError(place, "no such field", "name fields of this record")
+            continue
         field = fields[name]
         type_ = bare(field.type)
         if field.mask and field.mask.mask is Mask.OMIT:
-            raise ContractError(place, "an omitted column", "cluster by a column that is written")
+            yield ContractError(place, "an omitted column", "cluster by a column that is written")
         good = isinstance(type_, Enumeration | Decimal) or (isinstance(type_, Scalar) and type_.kind in _CLUSTERED)
         if not good:
-            raise ContractError(place, "a type BigQuery does not cluster by", "choose text, a whole number or a time")
+            yield ContractError(place, "a type BigQuery does not cluster by", "choose text, a whole number or a time")
 
 
-def _check_amplification(field: Field, where: str) -> None:
+def _check_amplification(field: Field, where: str) -> Iterator[ContractError]:
     if isinstance(bare(field.type), Array | Map) and amplification(field.type) > MAX_AMPLIFICATION:
-        raise ContractError(
+        yield ContractError(
             where,
             f"items of which one byte on the wire becomes more than {MAX_AMPLIFICATION} bytes of columns",
             "give its items fewer optional fields, or make some of them required",
         )
 
 
-def _check_classified(record: Record, where: str) -> None:
+def _check_classified(record: Record, where: str, by_path: bool) -> Iterator[ContractError]:
     fields = list(walk(record))
     if all(field.pii is None for _, field in fields):
         return
@@ -173,23 +178,23 @@ def _check_classified(record: Record, where: str) -> None:
         if isinstance(field.pii, NotPersonal) and plain:
             cleared.add(path)
         elif isinstance(field.pii, NotPersonal) and whole:
-            raise ContractError(
+            yield ContractError(
                 f"{where}.{path}",
                 "a record classified as not personal as a whole",
                 'remove "pii" from it, and write it on each of its fields',
             )
         elif not whole and field.pii is None and path.rpartition(".")[0] not in cleared:
-            raise ContractError(
-                f"{where}.{path}",
-                "not classified, in a subject with personal data",
-                'add "pii": "none", or "pii" with a kind and a mask',
-            )
+            place = f"{where}.headrace.fields.{path}" if by_path else f"{where}.{path}"
+            none = f'"{path}": {{"pii": "none"}} to fields' if by_path else '"pii": "none"'
+            remedy = f'add {none}, or "pii" with a kind and a mask'
+            yield ContractError(place, "not classified, in a subject with personal data", remedy)
 
 
-def _check_mask(field: Field, pii: Pii, where: str) -> None:
-    if not _fits(field, pii):
+def _check_mask(field: Field, where: str) -> Iterator[ContractError]:
+    pii = field.mask
+    if pii and not _fits(field, pii):
         fitting = ", ".join(_described(each) for each in _EVERY_MASK if _fits(field, each))
-        raise ContractError(where, f"{_described(pii)} does not fit its type", f"use one of: {fitting}")
+        yield ContractError(where, f"{_described(pii)} does not fit its type", f"use one of: {fitting}")
 
 
 _EVERY_MASK: Final = (

@@ -10,22 +10,23 @@ from headrace.schemas.model import Record, Recursive, Type, Union, inner, walk
 from headrace.schemas.stored import IS_NULL, is_list
 
 
-def check_is_null_columns(record: Record, where: str) -> None:
-    """Refuse a column that says whether a list is null where there is no such list, or where its name is taken."""
+def check_is_null_columns(record: Record, where: str) -> Iterator[ContractError]:
+    """Yield errors of columns that say whether a list is null: there is no such list, or their names are taken."""
     columns = {field.column.lower() for field in record.fields}
     for field in record.fields:
         place = f"{where}.{field.name}"
         for nested, at in _records(field.type, place):
-            check_is_null_columns(nested, at)
+            yield from check_is_null_columns(nested, at)
         if not field.is_null_column:
             continue
         if not (field.optional and is_list(field.type)):
-            raise ContractError(f"{place}.is_null_column", "not an optional array or map", "remove it")
+            yield ContractError(f"{place}.is_null_column", "not an optional array or map", "remove it")
+            continue
         column = f"{field.column}{IS_NULL}"
         if column.lower() in columns:
-            raise ContractError(f"{place}.is_null_column", f"{column} is a field too", "rename that field")
+            yield ContractError(f"{place}.is_null_column", f"{column} is a field too", "rename that field")
         if len(column) > MAX_COLUMN:
-            raise ContractError(
+            yield ContractError(
                 f"{place}.is_null_column", f"the name of its column is longer than {MAX_COLUMN}", "rename the field"
             )
 
@@ -42,8 +43,8 @@ def _records(type_: Type, where: str) -> Iterator[tuple[Record, str]]:
             return
 
 
-def check_texts(record: Record, where: str) -> None:
-    """Refuse personal fields within a JSON text, where no mask reaches them."""
+def check_texts(record: Record, where: str) -> Iterator[ContractError]:
+    """Yield errors of personal fields within a JSON text, where no mask reaches them."""
     covered: tuple[str, ...] = ()
     personal = {each.full_name for each in _within(record) if any(field.mask for _, field in walk(each))}
     for path, field in walk(record):
@@ -52,7 +53,7 @@ def check_texts(record: Record, where: str) -> None:
             continue
         nested = inner(field.type)
         if isinstance(nested, Recursive) and nested.name in personal:
-            raise ContractError(
+            yield ContractError(
                 f"{where}.{path}",
                 f"a JSON text of {nested.name}, which has personal fields that no mask reaches there",
                 'write "pii" on it, with a kind and the mask "omit" or "redact"',

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from headrace.schemas.annotations import parse_pii
 from headrace.schemas.avro_keys import ANNOTATED, EVENT, FIELD, KEYS, check_keys
-from headrace.schemas.avro_names import PRIMITIVES, FullName, candidates, checked_name, checked_names, declared_name
+from headrace.schemas.avro_names import PRIMITIVES, FullName, checked_name, checked_names
+from headrace.schemas.classification import NOT_PERSONAL
 from headrace.schemas.column_annotations import with_columns
 from headrace.schemas.column_names import column_names
 from headrace.schemas.defaults import parse_default
 from headrace.schemas.errors import ContractError
+from headrace.schemas.faults import Faults
 from headrace.schemas.logical_types import decimal_of, is_decimal, logical_kind, sql_kind, unread_notice
 from headrace.schemas.model import (
     MISSING,
-    NOTHING,
     Array,
     Branch,
     Field,
@@ -25,18 +26,19 @@ from headrace.schemas.model import (
     Map,
     Optional,
     Record,
-    Recursive,
     Scalar,
     Type,
     Union,
     is_stored,
 )
-from headrace.schemas.named_types import check_doc, parse_enum, parse_size, unknown_type
+from headrace.schemas.named_types import check_doc, parse_enum, parse_size
 from headrace.schemas.recursion import is_endless
 from headrace.schemas.table_limits import Sizes
+from headrace.schemas.type_scope import TypeScope
 from headrace.schemas.unions import branch_name, member_names, refuse_twice
 
 MAX_DEPTH = 32
+UNREAD: Final = Scalar(Kind.STRING)  # this object stands for a type that is faulty
 
 
 class ParsedEvent(NamedTuple):
@@ -47,19 +49,34 @@ class ParsedEvent(NamedTuple):
 
 
 def parse_record(avro: Mapping[str, Any], where: str) -> ParsedEvent:
-    """Convert a record's JSON into a tree. ContractError gives the place, the problem and the remedy."""
+    """Convert a record's JSON into a tree. ContractError gives the place, the problem and the remedy of each fault."""
+    faults = Faults()
+    found = parse_event(avro, where, faults)
+    faults.raise_all()
+    return found
+
+
+def parse_event(avro: Mapping[str, Any], where: str, faults: Faults) -> ParsedEvent:
+    """Convert a record's JSON as far as possible, and gather *faults*; a field whose type is faulty has UNREAD.
+
+    Raises:
+        ContractError: there is no record.
+    """
     if avro.get("type") != "record":
         raise ContractError(where, "not a record", 'an event is a record: write "type": "record"')
-    parser = _Parser()
+    parser = _Parser(faults)
     record = parser.record(avro, _At(where, 1, ""))
-    if not record.stored:
+    if not record.stored and not faults.found:
         raise ContractError(where, "a record without fields that have a column", "give it a field")
     return ParsedEvent(record, tuple(parser.notices))
 
 
 def parse_type(avro: object, where: str) -> Type:
     """Convert one type's JSON into a tree; it cannot use names of other types. Raises ContractError likewise."""
-    return _Parser().type(avro, _At(where, 1, "")).type
+    faults = Faults()
+    found = _Parser(faults).type(avro, _At(where, 1, "")).type
+    faults.raise_all()
+    return found
 
 
 class _At(NamedTuple):
@@ -83,32 +100,36 @@ class _Found(NamedTuple):
 class _Parser:
     """Parser that keeps named types, so that it finds a definition by its name, and a record within itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, faults: Faults) -> None:
         self.notices: list[str] = []
-        self._named: dict[str, Type] = {}
-        self._open: dict[str, list[Record]] = {}  # by full name; a list gets the record when it is complete
+        self._faults = faults
+        self._names = TypeScope()
         self._sizes = Sizes()
 
     def record(self, avro: Mapping[str, Any], at: _At) -> Record:
-        check_keys(avro, EVENT if at.depth == 1 else KEYS["record"], at.where)
-        name = self._declare(avro, at)
-        check_doc(avro, at.where)
+        with self._faults.gathered():
+            check_keys(avro, EVENT if at.depth == 1 else KEYS["record"], at.where)
+        name = self._names.declare(avro, at.namespace, at.where)
+        with self._faults.gathered():
+            check_doc(avro, at.where)
+        with self._names.open_record(name) as complete:
+            record = self._with_columns(name, self._fields(avro, at._replace(namespace=name.namespace)), at)
+            self._sizes.measure(record, at.where)
+            complete.append(record)
+            if is_endless(record):
+                remedy = "make the inner one optional, or a list"
+                raise ContractError(at.where, f"{name} contains itself without end", remedy)
+        return record
+
+    def _fields(self, avro: Mapping[str, Any], at: _At) -> list[Field]:
         fields = avro.get("fields")
         if not isinstance(fields, list):
             raise ContractError(at.where, "a record without fields", 'write "fields": [...]')
-        self._open[str(name)] = complete = []
-        within = at._replace(namespace=name.namespace)
-        parsed = [self._field(field, within, number) for number, field in enumerate(fields)]
-        del self._open[str(name)]
-        record = self._with_columns(name, parsed, at)
-        self._sizes.measure(record, at.where)
-        complete.append(record)
-        if is_endless(record):
-            raise ContractError(
-                at.where, f"{name} contains itself without end", "make the inner one optional, or a list"
-            )
-        self._named[str(name)] = record
-        return record
+        parsed: list[Field] = []
+        for number, field in enumerate(fields):
+            with self._faults.gathered():
+                parsed.append(self._field(field, at, number))
+        return parsed
 
     def _with_columns(self, name: FullName, parsed: Sequence[Field], at: _At) -> Record:
         """Return the record of *parsed* fields, each with its column, or among those that have none."""
@@ -134,21 +155,22 @@ class _Parser:
             raise ContractError(place, "a field that is not a JSON object", 'write {"name": ..., "type": ...}')
         name = checked_name(avro.get("name"), place)
         where = f"{at.where}.{name}"
-        check_keys(avro, FIELD, where)
         if "logicalType" in avro:
             self._note(where, "a logicalType beside the type has no meaning; it belongs into the type")
-        type_, single = self.type(avro.get("type"), at._replace(where=where).below())
-        stored = is_stored(type_)
+        read = self._faults.read
+        type_, single = read(lambda: self.type(avro.get("type"), at._replace(where=where).below()), _Found(UNREAD))
+        has_default = "default" in avro and type_ is not UNREAD and is_stored(type_)
+        read(lambda: check_keys(avro, FIELD, where), None)
         field = Field(
             name=name,
             type=type_,
-            doc=check_doc(avro, where),
-            default=parse_default(type_, avro["default"], where) if "default" in avro and stored else MISSING,
-            pii=parse_pii(avro["pii"], f"{where}.pii") if "pii" in avro else None,
-            aliases=checked_names(avro.get("aliases"), f"{where}.aliases", "aliases"),
+            doc=read(lambda: check_doc(avro, where), ""),
+            default=read(lambda: parse_default(type_, avro["default"], where), MISSING) if has_default else MISSING,
+            pii=read(lambda: parse_pii(avro["pii"], f"{where}.pii"), NOT_PERSONAL) if "pii" in avro else None,
+            aliases=read(lambda: checked_names(avro.get("aliases"), f"{where}.aliases", "aliases"), ()),
             single=single,
         )
-        return with_columns(field, avro, where)
+        return read(lambda: with_columns(field, avro, where), field)
 
     def type(self, avro: object, at: _At) -> _Found:
         if at.depth > MAX_DEPTH:
@@ -156,7 +178,7 @@ class _Parser:
         if isinstance(avro, list):
             return self._union(avro, at)
         if isinstance(avro, str):
-            return _Found(self._reference(avro, at))
+            return _Found(self._names.type(avro, at.namespace, at.where))
         if not isinstance(avro, Mapping):
             raise ContractError(at.where, "has no type", 'give it an Avro type, such as "string"')
         return self._complex(avro, at)
@@ -177,9 +199,9 @@ class _Parser:
                 values, single = self._items(avro.get("values"), "map", at)
                 return _Found(Map(values, single))
             case "enum":
-                return _Found(self._keep(self._declare(avro, at), parse_enum(avro, at.where)))
+                return _Found(self._named(avro, at, lambda: parse_enum(avro, at.where)))
             case "fixed":
-                return _Found(self._keep(self._declare(avro, at), self._fixed(avro, at)))
+                return _Found(self._named(avro, at, lambda: self._fixed(avro, at)))
             case _:
                 return self._annotated(avro, at)
 
@@ -204,19 +226,6 @@ class _Parser:
         if logical is not None:
             self._note(at.where, unread_notice(base if isinstance(base, str) else "its type", logical))
         return self.type(base, at.below())
-
-    def _reference(self, name: str, at: _At) -> Type:
-        if name in PRIMITIVES:
-            return NOTHING if name == "null" else Scalar(Kind(name))
-        full = self._full_name(name, at)
-        if full is None:
-            raise unknown_type(name, self._named, at.where)
-        return Recursive(full, self._open[full]) if full in self._open else self._named[full]
-
-    def _full_name(self, name: str, at: _At) -> str | None:
-        """Return the full name of the type that *name* means; None if it means none."""
-        known = (full for full in candidates(name, at.namespace) if full in self._open or full in self._named)
-        return next(known, None)
 
     def _union(self, branches: list[Any], at: _At) -> _Found:
         if not branches:
@@ -265,7 +274,7 @@ class _Parser:
     def _branch_name(self, avro: object, at: _At) -> str:
         while isinstance(avro, Mapping) and isinstance(avro.get("type"), str | Mapping) and "name" not in avro:
             avro = avro["type"]
-        known = self._full_name(avro, at) if isinstance(avro, str) and avro not in PRIMITIVES else None
+        known = self._names.full_name(avro, at.namespace) if isinstance(avro, str) and avro not in PRIMITIVES else None
         return known or branch_name(avro, at.namespace)
 
     def _fixed(self, avro: Mapping[str, Any], at: _At) -> Type:
@@ -276,20 +285,8 @@ class _Parser:
             self._note(at.where, unread_notice("fixed", logical))
         return Fixed(size)
 
-    def _keep(self, name: FullName, type_: Type) -> Type:
-        self._named[str(name)] = type_
-        return type_
-
-    def _declare(self, avro: Mapping[str, Any], at: _At) -> FullName:
-        name = declared_name(avro, at.namespace, at.where)
-        checked_names(avro.get("aliases"), f"{at.where}.aliases", "aliases")
-        if str(name) in self._named or str(name) in self._open:
-            raise ContractError(
-                at.where,
-                f"{name} is defined twice",
-                f'define it once, and write "type": "{name}" where it is used again',
-            )
-        return name
+    def _named(self, avro: Mapping[str, Any], at: _At, parse: Callable[[], Type]) -> Type:
+        return self._names.keep(self._names.declare(avro, at.namespace, at.where), parse)
 
     def _note(self, where: str, what: str) -> None:
         self.notices.append(f"{where}: {what}")

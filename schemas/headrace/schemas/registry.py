@@ -12,25 +12,25 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from headrace.schemas.annotations import TableOptions, parse_table_options
+from headrace.schemas.annotations import TableOptions
 from headrace.schemas.avro_text import read_avro, without_comments
+from headrace.schemas.check_contract import check_contract
 from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.encode_tree import Encoder, has_union, tree_encoder
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError, UnknownSchemaError
 from headrace.schemas.fastavro_schema import fastavro_schema
-from headrace.schemas.field_annotations import annotate_fields
+from headrace.schemas.fault_lines import with_lines
+from headrace.schemas.faults import Faults, together
 from headrace.schemas.folder import SUFFIX, ContractFile, contract_files
-from headrace.schemas.lint import lint, lint_payloads
+from headrace.schemas.lint import lint_payloads
 from headrace.schemas.message_rules.event_moment import event_moment
-from headrace.schemas.message_rules.lint import lint_message_rules, lint_versions
+from headrace.schemas.message_rules.lint import lint_versions
 from headrace.schemas.model import Record
 from headrace.schemas.named_types import check_doc
-from headrace.schemas.parse import parse_record
 from headrace.schemas.resolve import resolve_record
 from headrace.schemas.shared_types import SharedTypes, bundled
-from headrace.schemas.transformations import Transformations, lint_transformations, parse_transformations, written
-from headrace.schemas.unroll import unrolled
+from headrace.schemas.transformations import Transformations, written
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def parse_contract(ref: SchemaRef, text: str, shared: SharedTypes | None = None)
     """Read one contract from its JSON, which may use *shared* types of other files.
 
     Raises:
-        ContractError: it breaks a rule; gives the place, the problem and the remedy.
+        ContractError: it breaks rules; gives the place, the problem and the remedy of each fault.
     """
     where = f"{ref.subject}.v{ref.version}"
     text = without_comments(text, where)
@@ -123,15 +123,7 @@ def parse_contract(ref: SchemaRef, text: str, shared: SharedTypes | None = None)
         text = json.dumps(avro, ensure_ascii=False)
     if not isinstance(avro, dict):
         raise ContractError(where, "not a record", 'an event is a record: write "type": "record"')
-    record, notices = parse_record(avro, where)
-    options = parse_table_options(avro.get("headrace"), [field.name for field in record.fields], f"{where}.headrace")
-    record = unrolled(annotate_fields(record, avro["headrace"], f"{where}.headrace"), where)
-    record = replace(record, datum=options.encodings.states_datum)
-    transformations = parse_transformations(avro["headrace"], f"{where}.headrace")
-    lint(record, options, where, [derived.field for derived in transformations.derived])
-    names = [*(field.column for field in record.fields), *(column.field.name for column in options.metadata)]
-    lint_transformations(names, options.table, transformations, f"{where}.headrace")
-    lint_message_rules(options.encodings, options.envelope, f"{where}.headrace")
+    record, options, transformations, notices = check_contract(avro, where)
     name = fingerprint(avro)
     if options.encodings.has_datum:
         lint_payloads(record, name, where)
@@ -152,8 +144,9 @@ class Registry:
         self._contracts = dict(sorted(contracts.items()))
         self._latest = {ref.subject: contract for ref, contract in self._contracts.items()}
         self.blocked: Mapping[str, ContractError] = dict(sorted((blocked or {}).items()))
-        for fault in _faults(self._contracts.values(), self._latest).values():
-            raise fault
+        faults = _faults(self._contracts.values(), self._latest)
+        if faults:
+            raise together([*faults.values()])
 
     @classmethod
     def load(cls, folder: Path) -> Registry:
@@ -164,8 +157,8 @@ class Registry:
                 the folder holds no contract.
         """
         registry = cls.load_serviceable(folder)
-        for fault in registry.blocked.values():
-            raise fault
+        if registry.blocked:
+            raise together([*registry.blocked.values()])
         return registry
 
     @classmethod
@@ -183,11 +176,14 @@ class Registry:
                 if each.ref is not None and each.error is None:
                     found[each.ref] = parse_contract(each.ref, each.text, shared)
             except ContractError as error:
-                blocked.setdefault(each.subject, error)
+                _block(blocked, each.subject, error)
         if not found and not blocked:
             raise ContractError(str(folder), f"no {SUFFIX} file", "name a folder that holds <subject>.v1.avsc")
         latest = {ref.subject: contract for ref, contract in sorted(found.items())}
-        blocked = _faults(found.values(), latest) | blocked
+        sources = {each.stem: each.sources for each in files}
+        for subject, fault in _faults(found.values(), latest).items():
+            _block(blocked, subject, fault)
+        blocked = {subject: with_lines(fault, sources) for subject, fault in blocked.items()}
         return cls(_without(found, blocked), blocked)._with_a_subject()
 
     def blocking(self, faults: Mapping[str, ContractError]) -> Registry:
@@ -197,8 +193,8 @@ class Registry:
         return Registry(_without(self._contracts, faults), {**faults, **self.blocked})._with_a_subject()
 
     def _with_a_subject(self) -> Registry:
-        for fault in () if self._latest else self.blocked.values():
-            raise fault
+        if not self._latest and self.blocked:
+            raise together([*self.blocked.values()])
         return self
 
     def __getitem__(self, ref: SchemaRef) -> Contract:
@@ -243,8 +239,13 @@ def _shared_types(files: Iterable[ContractFile]) -> tuple[SharedTypes, dict[str,
             else:
                 shared.add_contract(each.text, each.name)
         except ContractError as error:
-            faults.setdefault(each.subject, error)
+            _block(faults, each.subject, error)
     return shared, faults
+
+
+def _block(blocked: dict[str, ContractError], subject: str, fault: ContractError) -> None:
+    """Add a fault to those for which a subject is blocked."""
+    blocked[subject] = together([blocked[subject], fault]) if subject in blocked else fault
 
 
 def _without(contracts: Mapping[SchemaRef, Contract], faults: Mapping[str, ContractError]) -> dict[SchemaRef, Contract]:
@@ -252,17 +253,21 @@ def _without(contracts: Mapping[SchemaRef, Contract], faults: Mapping[str, Contr
 
 
 def _faults(contracts: Iterable[Contract], latest: Mapping[str, Contract]) -> dict[str, ContractError]:
-    """Return, by subject, the first contradiction between contracts of a registry."""
-    faults: dict[str, ContractError] = {}
+    """Return, by subject, the contradictions between contracts of a registry."""
+    faults: dict[str, Faults] = {}
     listed = list(contracts)
     for contract in listed:
         newest = latest[contract.subject]
         try:
             resolve_record(contract.record, newest.record, f"{contract.subject}.v{newest.ref.version}.")
         except ContractError as error:
-            why = f"events of v{contract.ref.version} cannot be read: {error.why}"
-            faults.setdefault(contract.subject, ContractError(error.where, why, error.remedy))
-    return _shared_tables(latest) | _contradicting_versions(listed) | faults
+            said = f"events of v{contract.ref.version} cannot be read"
+            faults.setdefault(contract.subject, Faults()).add(
+                ContractError(each.where, f"{said}: {each.why}", each.remedy) for each in error.faults
+            )
+    for subject, fault in (*_contradicting_versions(listed).items(), *_shared_tables(latest).items()):
+        faults.setdefault(subject, Faults()).add(fault.faults)
+    return {subject: together(each.found) for subject, each in faults.items()}
 
 
 def _contradicting_versions(contracts: Iterable[Contract]) -> dict[str, ContractError]:

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias, assert_never
 
 from headrace.schemas.defaults import default_datum, width_beyond
 from headrace.schemas.errors import ContractError
+from headrace.schemas.faults import Faults
 from headrace.schemas.layout import column_of
 from headrace.schemas.match_fields import column_places, matched_fields
 from headrace.schemas.model import (
@@ -146,18 +147,25 @@ def resolve_record(writer: Record, reader: Record, path: str = "", kept: bool = 
     """
     found = matched_fields(writer, reader, path)
     columns = list(column_places(reader))
-    steps, nulls = [], set()
+    steps: list[Step] = []
+    nulls, faults = set(), Faults()
+    written = {columns[place] for place in found.values()}
     for field in writer.written:
         place, where = found.get(field.name, -1), f"{path}{field.name}"
         if place >= 0 and field.type == NOTHING and reader.fields[place].optional:
             nulls.add(place)
+            written.discard(columns[place])
             place = -1
         into = reader.fields[place].type if place >= 0 else field.type
-        value = resolve(field.type, into, where, kept and place >= 0)
-        steps.append(Step(field.name, columns[place] if place >= 0 else -1, Only(value) if field.single else value))
-    written = {step.place for step in steps}
-    new = [place for place, column in enumerate(columns) if kept and column not in written]
-    defaults = [(columns[place], _default(reader.fields[place], path, place in nulls)) for place in new]
+        with faults.gathered():
+            value = resolve(field.type, into, where, kept and place >= 0)
+            steps.append(Step(field.name, columns[place] if place >= 0 else -1, Only(value) if field.single else value))
+    defaults: list[tuple[int, Default]] = []
+    for place, column in enumerate(columns) if kept else ():
+        if column not in written:
+            with faults.gathered():
+                defaults.append((column, _default(reader.fields[place], path, place in nulls)))
+    faults.raise_all()
     targets = tuple(Target(each.name, each.column) for each in stored(reader).fields)
     is_null = [column for column, field in zip(columns, reader.fields, strict=True) if field.is_null_column]
     return Fields(tuple(steps), tuple(defaults), targets, tuple(is_null))

@@ -13,6 +13,7 @@ from typing import Any, Final
 from headrace.schemas.avro_text import read_avro, without_comments
 from headrace.schemas.column_annotations import COLUMN_KEYS
 from headrace.schemas.errors import ContractError
+from headrace.schemas.fault_lines import SourceFile
 from headrace.schemas.shared_types import event_of
 
 TOML: Final = ".headrace.toml"
@@ -21,25 +22,25 @@ SIDECARS: Final = (TOML, JSON)
 _ANNOTATIONS: Final = ("headrace", "pii", *COLUMN_KEYS)
 
 
-def with_sidecar(schema: str, schema_name: str, sidecar: str, sidecar_name: str) -> str:
+def with_sidecar(schema: SourceFile, sidecar: SourceFile) -> str:
     """Return the JSON of the schema with the annotations of its sidecar, as if they were in it.
 
     Raises:
         ContractError: one of the two cannot be read, both hold annotations, or the sidecar does not classify.
     """
-    avro = read_avro(without_comments(schema, schema_name), schema_name)
-    event = event_of(avro, schema_name)
+    avro = read_avro(without_comments(schema.text, schema.name), schema.name)
+    event = event_of(avro, schema.name)
     if not isinstance(event, Mapping):
-        raise ContractError(schema_name, "not a record", 'an event is a record: write "type": "record"')
-    annotation = _read(sidecar, sidecar_name)
+        raise ContractError(schema.name, "not a record", 'an event is a record: write "type": "record"')
+    annotation = _read(sidecar.text, sidecar.name)
     inline = next(_annotated(avro, ""), None)
     if inline is not None:
         raise ContractError(
-            sidecar_name, f"{schema_name} has annotations too, at {inline}", "keep them in one of the two files"
+            sidecar.name, f"{schema.name} has annotations too, at {inline}", "keep them in one of the two files"
         )
     if "pii" not in annotation and not _classifies(annotation):
         raise ContractError(
-            sidecar_name,
+            sidecar.name,
             "says nothing about personal data",
             'write pii = "none", or classify each field, such as [fields."customer.email"] and below it '
             'pii = {kind = "email", mask = "tokenise"}',

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from headrace.schemas.errors import ContractError
+from headrace.schemas.faults import Faults, together
 from headrace.schemas.masked import masked
 from headrace.schemas.model import Decimal, Field, Optional, Record, Scalar, bare
 from headrace.schemas.parse import parse_type
@@ -60,32 +61,42 @@ class Transformations:
         return bool(self.where or self.derived or self.function)
 
 
-def parse_transformations(annotation: Mapping[str, Any], where: str) -> Transformations:
-    """Read transformations from a record's ``headrace`` annotation; ContractError for misspelt or mistyped values."""
-    derived = annotation.get("derived", [])
-    rollups = annotation.get("rollups", [])
-    return Transformations(
-        where=_expression(annotation["where"], f"{where}.where") if "where" in annotation else None,
-        derived=tuple(_derived(each, place) for place, each in _listed(derived, f"{where}.derived", MAX_DERIVED)),
-        function=_function(annotation["function"], f"{where}.function") if "function" in annotation else None,
-        rollups=tuple(_rollup(each, place) for place, each in _listed(rollups, f"{where}.rollups", MAX_ROLLUPS)),
-    )
+def parse_transformations(annotation: Mapping[str, Any], where: str, faults: Faults) -> Transformations:
+    """Read transformations from a record's ``headrace`` annotation, and gather *faults*."""
+    found = Transformations()
+    with faults.gathered():
+        if "where" in annotation:
+            found = replace(found, where=_expression(annotation["where"], f"{where}.where"))
+    with faults.gathered():
+        if "function" in annotation:
+            found = replace(found, function=_function(annotation["function"], f"{where}.function"))
+    with faults.gathered():
+        for place, each in _listed(annotation.get("derived", []), f"{where}.derived", MAX_DERIVED):
+            with faults.gathered():
+                found = replace(found, derived=(*found.derived, _derived(each, place)))
+    with faults.gathered():
+        for place, each in _listed(annotation.get("rollups", []), f"{where}.rollups", MAX_ROLLUPS):
+            with faults.gathered():
+                found = replace(found, rollups=(*found.rollups, _rollup(each, place)))
+    return found
 
 
-def lint_transformations(columns: Iterable[str], table: str, wanted: Transformations, where: str) -> None:
-    """Check that names differ from the other *columns* and from each other, and that every column gets a value."""
+def lint_transformations(
+    columns: Iterable[str], table: str, wanted: Transformations, where: str
+) -> Iterator[ContractError]:
+    """Yield an error for each name that another column, table or view has, and for each column without a value."""
     taken = {name.lower() for name in columns}
     for derived in wanted.derived:
         name = derived.field.name
         if name in taken:
-            raise ContractError(f"{where}.derived.{name}", "named twice", "choose a name that no other column has")
+            yield ContractError(f"{where}.derived.{name}", "named twice", "choose a name that no other column has")
         if derived.expression is None and wanted.function is None:
-            raise ContractError(f"{where}.derived.{name}.expression", "missing", "write one, or name a function")
+            yield ContractError(f"{where}.derived.{name}.expression", "missing", "write one, or name a function")
         taken.add(name)
     names = [rollup.name for rollup in wanted.rollups]
     for name in names:
         if name == table or names.count(name) > 1:
-            raise ContractError(f"{where}.rollups.{name}", "named twice", "choose a name that no other table has")
+            yield ContractError(f"{where}.rollups.{name}", "named twice", "choose a name that no other table has")
 
 
 def written(record: Record, wanted: Transformations) -> Record:
@@ -146,8 +157,10 @@ def _listed(given: object, where: str, at_most: int) -> Iterator[tuple[str, Mapp
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    for key in sorted(set(given) - set(known)):
-        raise ContractError(where, f"unknown key {key!r}", f"remove it, or use one of {', '.join(known)}")
+    unknown = sorted(set(given) - set(known))
+    remedy = f"remove it, or use one of {', '.join(known)}"
+    if unknown:
+        raise together([ContractError(f"{where}.{key}", f"unknown key {key!r}", remedy) for key in unknown])
 
 
 def _name(value: object, where: str) -> str:

@@ -25,7 +25,8 @@ class ContractsCheck:
             yield refused(Level.PROBLEM, "contracts", error)
             return
         except ContractError as error:
-            yield Finding(Level.PROBLEM, error.where, error.why, error.remedy)
+            for each in error.faults:
+                yield Finding(Level.PROBLEM, each.place, each.why, each.remedy)
             return
         yield from judge_contracts(self.registry)
 
@@ -33,7 +34,8 @@ class ContractsCheck:
 def judge_contracts(registry: Registry) -> Iterator[Finding]:
     """Yield a finding for each served and each blocked subject, and for each function that is not installed."""
     for name, error in registry.blocked.items():
-        yield Finding(Level.PROBLEM, name, f"blocked: {error.where}: {error.why}", error.remedy)
+        for each in error.faults:
+            yield Finding(Level.PROBLEM, name, f"blocked: {each.place}: {each.why}", each.remedy)
     for name, error in missing_functions(registry).items():
         what = f"`headrace run` blocks it here: {error.where}: {error.why}"
         yield Finding(Level.WARNING, name, what, error.remedy)

@@ -10,6 +10,8 @@ from typing import BinaryIO, Final, NamedTuple
 
 import pyarrow as pa
 
+from headrace.errors import Exit, HeadraceError
+
 MAX_HEADER_BYTES: Final = 4 * 1024 * 1024
 MAX_BLOCK_BYTES: Final = 64 * 1024 * 1024  # unpacked; writers make blocks of 16 kB to some MB
 MAGIC: Final = b"Obj\x01"
@@ -18,11 +20,11 @@ _CHECKSUM_BYTES: Final = 4  # after each snappy block
 _XZ_MEMORY_BYTES: Final = 128 * 1024 * 1024  # the highest preset of xz needs 65 MiB
 
 
-class ContainerError(ValueError):
+class ContainerError(HeadraceError, ValueError, error_code="HR-114", exit_code=Exit.BUG):
     """Bytes are not an Avro container that can be read. The text gives the problem, without any value."""
 
 
-class CutOffContainerError(ContainerError):
+class CutOffContainerError(ContainerError, error_code="HR-115", exit_code=Exit.BUG):
     """A container cannot be read to its end."""
 
 

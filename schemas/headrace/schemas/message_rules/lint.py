@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from headrace.schemas.errors import ContractError
@@ -21,16 +21,16 @@ if TYPE_CHECKING:  # the registry imports this module
     from headrace.schemas.registry import Contract
 
 
-def lint_message_rules(encodings: Encodings, envelope: EnvelopeRules, where: str) -> None:
-    """Check what one contract says; *where* is its ``headrace`` annotation. Raises ContractError."""
+def lint_message_rules(encodings: Encodings, envelope: EnvelopeRules, where: str) -> Iterator[ContractError]:
+    """Yield an error for each contradiction in what one contract says; *where* is its ``headrace`` annotation."""
     if envelope.kind is EnvelopeKind.HEADRACE and not all(each.is_plain for each in encodings):
-        raise ContractError(
+        yield ContractError(
             f"{where}.encoding",
             "another encoding than a datum in Headrace's own envelope",
             'write "envelope": {"kind": "cloudevents"}, or {"kind": "attributes", "id": ...}',
         )
     if isinstance(envelope.version, SchemaIdVersion) and not all(each.names_schema for each in encodings):
-        raise ContractError(
+        yield ContractError(
             f"{where}.envelope.version",
             "schema_id, and payloads have no header with one",
             "write a whole number, or the encoding that has a header",
