@@ -1,4 +1,4 @@
-"""Test vectors of payloads that are refused as a whole, and of those that look like others."""
+"""Test vectors of payloads that are refused as a whole, that look like others, or that have other bytes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from tests.wire.contracts import schema_of
-from tests.wire.datum import datum, fields_of, varint
+from tests.wire.datum import datum, fields_of, sized, varint
 from tests.wire.envelopes import PARCEL, SUBJECT
 from tests.wire.messages import TIME, Runs, Vector, a_refusal, a_row
+from tests.wire.values_of_types import DECIMALS
 from tests.wire.wrong_fields import vectors_of_fields
 
 MOST_BYTES: Final = 1_048_576
@@ -86,7 +87,15 @@ def _ambiguous() -> Iterator[Vector]:
     yield a_row("payload-of-a-note", "A usual note is no such payload.", "note_taken", note | {"title": "Monday"})
 
 
+def _padded() -> Iterator[Vector]:
+    values = DECIMALS | {"money": "-0.05"}
+    fields = fields_of(schema_of("decimals_seen", 1), {"at": TIME, **values})
+    padded = b"".join({**fields, "money": sized((-5).to_bytes(4, signed=True))}.values())
+    shows = "A decimal may have sign bytes in front, up to the bytes that its precision needs."
+    yield a_row("decimals-padded", shows, "decimals_seen", values, payload=padded)
+
+
 def vectors_of_payloads() -> Iterator[Vector]:
-    """Yield the vectors of refused and of ambiguous payloads."""
-    for each in (vectors_of_fields, _wrong_wholes, _large, _ambiguous):
+    """Yield the vectors of payloads."""
+    for each in (vectors_of_fields, _wrong_wholes, _large, _ambiguous, _padded):
         yield from each()
