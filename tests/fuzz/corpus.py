@@ -22,7 +22,7 @@ from tests.support.versions import versions
 
 FILE = Path(__file__).parent / "corpus.jsonl"
 SEED = 20261127
-CONTRACTS = 50
+CONTRACTS = 80
 PAIRS = 10
 _PAYLOADS = 12
 

@@ -35,10 +35,11 @@ def writable(type_: Type, value: Any) -> Any:
 
 
 def _branch(union: Union, members: dict[str, Any]) -> dict[str, Any]:
-    given = [
-        each for each in union.branches if members[each.member] is not None and members[each.member] is not NO_LIST
-    ]
-    (branch,) = given
+    """The branch that has a value; a column of a list is never null, so an empty one counts only if no other has."""
+    given = [each for each in union.branches if not (members[each.member] is None or members[each.member] is NO_LIST)]
+    full = [each for each in given if members[each.member] != []]
+    assert len(full) <= 1
+    branch = (full or given)[0]
     return {branch.name: writable(branch.type, members[branch.member])}
 
 
