@@ -25,13 +25,19 @@ def contracts() -> None:
         "headrace contracts import orders-value",
         "headrace contracts import orders-value --subject order_placed --version 1 --version 2",
         "headrace contracts import orders-value --from https://registry.example/apis/ccompat/v7",
+        "headrace contracts import orders --from pubsub://my-project",
+        "headrace contracts import order_placed --from gs://team-schemas/contracts",
     ),
 )
 @with_json
 def import_(
-    registry_subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="Subject of the registry.")],
+    name: Annotated[str, typer.Argument(metavar="SUBJECT", help="Subject of the registry, or name of the schema.")],
     url: Annotated[
-        str | None, typer.Option("--from", help="Base URL of the registry [HEADRACE_SCHEMA_REGISTRY__URL].")
+        str | None,
+        typer.Option(
+            "--from",
+            help="Base URL of the registry [HEADRACE_SCHEMA_REGISTRY__URL], pubsub://PROJECT or gs://BUCKET/FOLDER.",
+        ),
     ] = None,
     contracts: Contracts = None,
     subject: Annotated[str | None, typer.Option(help="Subject of the contracts; default: from SUBJECT.")] = None,
@@ -42,13 +48,13 @@ def import_(
     profile: Profile = None,
     format_: Format = "table",
 ) -> None:
-    """Write a registry's schemas as contracts, byte for byte.
+    """Write the schemas of a registry, of Pub/Sub or of a bucket as contracts, byte for byte.
 
     Writes all files or none, and says what is left to declare.
     """
     from headrace.cli.commands.contracts_import import import_contracts
 
-    import_contracts(registry_subject, url, contracts, subject, version or [], force, profile, format_)
+    import_contracts(name, url, contracts, subject, version or [], force, profile, format_)
 
 
 @contracts_app.command(

@@ -11,11 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from google.cloud import bigquery
+    from google.cloud import bigquery, storage
     from google.cloud.bigquery_storage_v1 import BigQueryWriteClient
     from google.cloud.monitoring_v3 import MetricServiceClient
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
-    from google.pubsub_v1 import PublisherClient, SubscriberClient
+    from google.pubsub_v1 import PublisherClient, SchemaServiceClient, SubscriberClient
 
 RETRY_SECONDS: Final = 60.0
 PUBSUB: Final = "PUBSUB_EMULATOR_HOST"
@@ -56,6 +56,17 @@ def open_subscriber() -> SubscriberClient:
     return SubscriberClient(transport=SubscriberGrpcTransport(channel=_channel(host, _OWN_CONNECTION)))
 
 
+def open_schemas() -> SchemaServiceClient:
+    """Open a client for Pub/Sub's schema service."""
+    from google.pubsub_v1 import SchemaServiceClient
+    from google.pubsub_v1.services.schema_service.transports import SchemaServiceGrpcTransport
+
+    host = emulator_host(PUBSUB)
+    if not host:
+        return SchemaServiceClient(transport=_transport(SchemaServiceGrpcTransport))
+    return SchemaServiceClient(transport=SchemaServiceGrpcTransport(channel=_channel(host)))
+
+
 def open_bigquery(project: str) -> bigquery.Client:
     """Open a client for tables and queries."""
     from google.auth.credentials import AnonymousCredentials
@@ -85,6 +96,13 @@ def open_write(project: str) -> BigQueryWriteClient:
         transport = _transport(BigQueryWriteGrpcTransport)
         return BigQueryWriteClient(transport=transport, client_options={"quota_project_id": project})
     return BigQueryWriteClient(transport=BigQueryWriteGrpcTransport(channel=_channel(host)))
+
+
+def open_storage() -> storage.Client:
+    """Open a client for objects of buckets that exist; which project it names does not matter for them."""
+    from google.cloud import storage
+
+    return storage.Client(project="not-asked")
 
 
 def open_metrics() -> MetricServiceClient:

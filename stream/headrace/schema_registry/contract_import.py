@@ -22,11 +22,15 @@ _VALUE: Final = "-value"  # Confluent's names of subjects are those of topics wi
 
 @dataclass(frozen=True, slots=True)
 class ImportedFiles:
-    """The contents of files by their names: *contracts* of a *subject*, and *shared* types that they refer to."""
+    """The contents of files by their names: *contracts* of a *subject*, and *shared* types that they refer to.
+
+    *revisions* has the revisions of Pub/Sub's schema service that each contract is.
+    """
 
     subject: str
     contracts: Mapping[str, bytes] = field(repr=False)
     shared: Mapping[str, bytes] = field(repr=False)
+    revisions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from headrace.config.registry_access import access_to
+from headrace.config.registry_settings import RegistrySettings
 from headrace.config.settings import MISSING_CONTRACTS, Settings, SettingsError, load_settings
+from headrace.runtime.google_clients import open_schemas, open_storage
+from headrace.runtime.reachability import Service, reach, reach_storage
+from headrace.schema_registry.bucket_import import bucket_folder, read_bucket_import
 from headrace.schema_registry.contract_import import (
     ImportedFiles,
     checked_subject,
@@ -15,15 +20,17 @@ from headrace.schema_registry.contract_import import (
     subject_for,
     write_import,
 )
+from headrace.schema_registry.pubsub_import import read_pubsub_import
 from headrace.schema_registry.registry_client import RegistryClient
 from headrace.schemas.folder import SUFFIX
+from headrace.schemas.sidecar import SIDECARS
 from headrace.util.output import check_format, say, show
 
-_SIDECARS: Final = (".headrace.toml", ".headrace.json")
+_PUBSUB: Final = re.compile(r"pubsub://([a-z][a-z0-9.:-]{4,62}[a-z0-9])/?")
 
 
 def import_contracts(
-    registry_subject: str,
+    name: str,
     url: str | None,
     contracts: Path | None,
     subject: str | None,
@@ -32,10 +39,11 @@ def import_contracts(
     profile: str | None,
     format_: str,
 ) -> None:
-    """Write the versions of a subject into the folder, and print each file.
+    """Write the versions of a subject or a schema into the folder, and print each file.
 
     Raises:
         SettingsError: no folder or no registry is named, or a setting is invalid.
+        UnreachableError: Pub/Sub or Cloud Storage does not answer.
         RegistryError, NotInRegistryError, UnusableSchemaError: the schemas cannot be read.
         ImportConflictError: files would change.
     """
@@ -44,25 +52,45 @@ def import_contracts(
     settings: Settings = load_settings(project="not-asked", contracts=contracts, profile=profile)
     if settings.contracts is None:
         raise SettingsError(MISSING_CONTRACTS)
-    access = access_to(url, settings.schema_registry)
-    named = checked_subject(subject, "--subject") if subject else subject_for(registry_subject)
-    files = read_import(RegistryClient(access), registry_subject, named, versions)
+    named = checked_subject(subject, "--subject") if subject else subject_for(name)
+    files = _files(name, url, settings.schema_registry, named, versions)
     done = write_import(files, settings.contracts, force=force)
-    rows = [{"file": name, "result": "written"} for name in done.written]
-    rows += [{"file": name, "result": "unchanged"} for name in done.unchanged]
+    rows = [_row(each, "written", files) for each in done.written]
+    rows += [_row(each, "unchanged", files) for each in done.unchanged]
     show("files", rows, format_, folder=str(settings.contracts), subject=named)
-    _say_what_is_left(files, settings.contracts)
+    _say_what_is_left(files, settings.contracts, "datum" if files.revisions else "confluent")
 
 
-def _say_what_is_left(files: ImportedFiles, folder: Path) -> None:
-    """Print what a contract needs that the schema does not say."""
-    bare = [name for name in files.contracts if not any(_beside(folder, name, each) for each in _SIDECARS)]
+def _files(
+    name: str, url: str | None, settings: RegistrySettings, subject: str, versions: Sequence[int]
+) -> ImportedFiles:
+    if url is not None and (project := _PUBSUB.fullmatch(url)):
+        reach(Service.PUBSUB)
+        return read_pubsub_import(open_schemas(), project[1], name, subject, versions)
+    if url is not None and bucket_folder(url):
+        reach_storage(Service.STORAGE.place)
+        return read_bucket_import(open_storage(), url, name, subject, versions)
+    return read_import(RegistryClient(access_to(url, settings)), name, subject, versions)
+
+
+def _row(name: str, result: str, files: ImportedFiles) -> dict[str, str]:
+    revisions = {"revisions": " ".join(files.revisions.get(name, ()))} if files.revisions else {}
+    return {"file": name, "result": result, **revisions}
+
+
+def _say_what_is_left(files: ImportedFiles, folder: Path, encoding: str) -> None:
+    """Print what a contract needs that the schema does not say; *encoding* is the likely one of its messages."""
+    schemas = [name for name in files.contracts if name.endswith(SUFFIX)]
+    bare = [name for name in schemas if not any(_beside(folder, name, each) for each in SIDECARS)]
+    listed = [f"revisions = {[*names]} for {name}".replace("'", '"') for name, names in files.revisions.items()]
+    if listed:
+        say(f"if the version of a message is its schema revision, write: {'; '.join(listed)}")
     if not bare:
         return
     say(
         f"{', '.join(bare)}: still without a table, an event time, its limits and a word on personal data; "
-        f"declare them beside each file, in {bare[0].removesuffix(SUFFIX)}{_SIDECARS[0]}: "
-        f"`headrace contracts annotate {folder / bare[0]} --encoding confluent --envelope attributes` writes a first "
+        f"declare them beside each file, in {bare[0].removesuffix(SUFFIX)}{SIDECARS[0]}: "
+        f"`headrace contracts annotate {folder / bare[0]} --encoding {encoding} --envelope attributes` writes a first "
         "one; each version needs its own"
     )
 
