@@ -22,7 +22,7 @@ from headrace.schemas.errors import ContractError
 from headrace.schemas.message_rules.encoding import Encodings, parse_encodings
 from headrace.schemas.message_rules.envelope import EnvelopeRules, parse_envelope
 from headrace.schemas.message_rules.event_time import EventTimeRule, parse_event_time
-from headrace.schemas.message_rules.metadata_columns import MetadataColumn, parse_metadata
+from headrace.schemas.message_rules.metadata_columns import CHANGE_COLUMNS, MetadataColumn, parse_metadata
 from headrace.schemas.message_rules.schema_ids import SchemaIds, parse_schema_ids
 
 _PERCENT = re.compile(r"([1-9][0-9]?|100)%")
@@ -78,6 +78,16 @@ class TableOptions:
     schema_ids: SchemaIds
     metadata: tuple[MetadataColumn, ...]
 
+    @property
+    def latest_view(self) -> str | None:
+        """The name of the view with the latest state of each row; None unless the events are changes of rows."""
+        return None if self.envelope.changes is None else f"{self.table}_latest"
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of the table and its view."""
+        return (self.table,) if self.latest_view is None else (self.table, self.latest_view)
+
 
 KNOWN = (
     set(TableOptions.__dataclass_fields__) - {"encodings", "id_rule"}
@@ -123,6 +133,9 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str)
     )
     refuse_unknown(given, KNOWN, where)
     identity, id_rule = _identity(given.get("identity", []), f"{where}.identity")
+    envelope = parse_envelope(given["envelope"], f"{where}.envelope") if "envelope" in given else EnvelopeRules()
+    own = CHANGE_COLUMNS if envelope.changes is not None else ()
+    taken = [*fields, *(column.field.name for column in own)]
     return TableOptions(
         table=identifier(given, "table", where),
         event_time=parse_event_time(given.get("event_time"), fields, f"{where}.event_time"),
@@ -138,9 +151,9 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str)
         identity=identity,
         id_rule=id_rule,
         encodings=parse_encodings(given, where),
-        envelope=parse_envelope(given["envelope"], f"{where}.envelope") if "envelope" in given else EnvelopeRules(),
+        envelope=envelope,
         schema_ids=parse_schema_ids(given, where),
-        metadata=parse_metadata(given, fields, parse_pii, where),
+        metadata=own + parse_metadata(given, taken, parse_pii, where),
     )
 
 

@@ -22,6 +22,7 @@ from headrace.schemas.fastavro_schema import fastavro_schema
 from headrace.schemas.field_annotations import annotate_fields
 from headrace.schemas.folder import SUFFIX, ContractFile, contract_files
 from headrace.schemas.lint import lint, lint_payloads
+from headrace.schemas.lint_changes import lint_changes
 from headrace.schemas.message_rules.event_moment import event_moment
 from headrace.schemas.message_rules.lint import lint_message_rules, lint_versions
 from headrace.schemas.model import Record
@@ -128,6 +129,7 @@ def parse_contract(ref: SchemaRef, text: str, shared: SharedTypes | None = None)
     record = unrolled(annotate_fields(record, avro["headrace"], f"{where}.headrace"), where)
     record = replace(record, datum=options.encodings.states_datum)
     transformations = parse_transformations(avro["headrace"], f"{where}.headrace")
+    lint_changes(record, options, transformations.where is not None, f"{where}.headrace")
     lint(record, options, where, [derived.field for derived in transformations.derived])
     names = [*(field.column for field in record.fields), *(column.field.name for column in options.metadata)]
     lint_transformations(names, options.table, transformations, f"{where}.headrace")
@@ -282,7 +284,7 @@ def _shared_tables(latest: Mapping[str, Contract]) -> dict[str, ContractError]:
     owners: dict[str, str] = {}
     faults: dict[str, ContractError] = {}
     for subject, contract in latest.items():
-        for table in (contract.options.table, *(rollup.name for rollup in contract.transformations.rollups)):
+        for table in (*contract.options.tables, *(rollup.name for rollup in contract.transformations.rollups)):
             other = owners.setdefault(table, subject)
             if other != subject:
                 for one, another in ((subject, other), (other, subject)):
