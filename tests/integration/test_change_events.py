@@ -88,7 +88,7 @@ def test_a_view_of_masked_rows_has_tokens_in_place_of_keys(project: str, tmp_pat
     ref = SchemaRef("order_changed", 1)
     text = changes_json(*fields, envelope={"id": "message_id", "before": "row"}, require_partition_filter=True)
     office = Office(project, tmp_path, Registry({ref: parse_contract(ref, text)}))
-    source = {"ts_ms": NOW // 1000}
+    source: dict[str, Any] = {"ts_ms": NOW // 1000}
     changes = [
         a_change("c", after=an_order(7), source=of_mysql(4, **source)),
         a_change("u", after=an_order(7, due_on=3), source=of_mysql(90, **source)),

@@ -115,14 +115,12 @@ def a_change(
     return json.dumps(whole, separators=(",", ":")).encode()
 
 
-def changes_contract(
-    *fields: Any, version: int = 1, json: Mapping[str, Any] | None = None, **annotations: Any
-) -> Contract:
+def changes_contract(*fields: Any, **annotations: Any) -> Contract:
     """A contract of the change events of orders."""
-    return parse_contract(SchemaRef("order_changed", version), changes_json(*fields, json_rules=json, **annotations))
+    return parse_contract(SchemaRef("order_changed", 1), changes_json(*fields, **annotations))
 
 
-def changes_json(*fields: Any, json_rules: Mapping[str, Any] | None = None, **annotations: Any) -> str:
+def changes_json(*fields: Any, **annotations: Any) -> str:
     """The text of such a contract; ``envelope`` adds to the settings of its envelope."""
     envelope = {"kind": "debezium", "key": ["order_id"], **annotations.pop("envelope", {})}
     headrace = {
@@ -131,7 +129,7 @@ def changes_json(*fields: Any, json_rules: Mapping[str, Any] | None = None, **an
         "late_after": "1825d",
         "ahead_at_most": "10m",
         "encoding": "json",
-        "json": json_rules or {"convention": "debezium"},
+        "json": {"convention": "debezium"},
         "envelope": {name: value for name, value in envelope.items() if value is not None},
     } | annotations
     listed = [a_field(field) for field in fields or COLUMNS]

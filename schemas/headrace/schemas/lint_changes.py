@@ -1,4 +1,4 @@
-"""Rules for contracts of change events: each change has an id, and the latest state of a row can be told."""
+"""Rules for contracts of change events: each change has an id, and each row a key."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from headrace.core.message import Message
 from headrace.dead_letters.explanation import EnvelopeFault
 from headrace.schemas.envelope import Envelope, SchemaRef
 from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
-from headrace.schemas.message_rules.encoding import Body, Encoding
 from headrace.schemas.message_rules.change_events import CHANGE_ATTRIBUTES
+from headrace.schemas.message_rules.encoding import Body, Encoding
 from headrace.schemas.message_rules.envelope import EnvelopeKind
 from headrace.schemas.registry import Contract, Registry
 from headrace.steps.decode.cloudevents import STRUCTURED, content_type

@@ -26,7 +26,7 @@ _KEY: Final = 'write the columns of the primary key, such as ["order_id"]'
 
 
 class Before(StrEnum):
-    """What a deletion holds of the row: its key alone, or the whole row."""
+    """The part of the row that a deletion holds: its key alone, or the whole row."""
 
     KEY = "key"
     ROW = "row"

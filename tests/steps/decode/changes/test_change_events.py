@@ -32,7 +32,7 @@ from tests.support.change_events import (
 )
 from tests.support.strategies import FIXED_PROFILE
 
-ROW = {"envelope": {"before": "row"}}
+ROW: dict[str, Any] = {"envelope": {"before": "row"}}
 KEY_ALONE = {"order_id": 1001}
 
 
