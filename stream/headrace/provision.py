@@ -14,6 +14,7 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from headrace.bigquery.column_renames import Rename, column_renames
 from headrace.bigquery.completeness_view import completeness_view, put_view, view_differs
+from headrace.bigquery.latest_views import latest_views
 from headrace.bigquery.service_tables import engines_table, tallies_table
 from headrace.bigquery.table_changes import evolved_table, same_location, table_changes, table_refusals
 from headrace.core.plan_changes import Change, Comparison, Note
@@ -78,8 +79,8 @@ def comparisons(
         name = f"{names.project}.{dataset}"
         yield Comparison("dataset", name, partial(_dataset_changes, name, location, clients.bigquery, kept))
     yield from _tables(registry, names, clients.bigquery, masking_key_version)
-    view = completeness_view(names.project, names.dataset)
-    yield Comparison("view", _full_name(view), partial(_view_changes, view, clients.bigquery))
+    for view in (completeness_view(names.project, names.dataset), *latest_views(registry, names)):
+        yield Comparison("view", _full_name(view), partial(_view_changes, view, clients.bigquery))
     yield from _rollups(registry, names, clients.bigquery)
 
 

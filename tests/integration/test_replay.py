@@ -123,8 +123,9 @@ class Office:
         (kept,) = self.reader.read(self.reader.ids(Filter()))
         return kept.current
 
-    def edit(self, letter: Letter, patch: Mapping[str, Any], **attributes: str) -> None:
-        edited = edit_event(letter, LetterChange(patch=patch or None, set_attributes=attributes), self.registry).letter
+    def edit(self, letter: Letter, patch: Mapping[str, Any] | None, payload: Any = None, **attributes: str) -> None:
+        change = LetterChange(patch=patch or None, payload=payload, set_attributes=attributes)
+        edited = edit_event(letter, change, self.registry).letter
         fact = Fact(letter.id, letter.attempt, Action.EDITED, datetime.now(UTC), "ada", "edit", "", edited)
         self.context.archive.append_facts([fact])
 

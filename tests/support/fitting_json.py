@@ -38,12 +38,14 @@ def _number(node: Node, random: Random) -> str:
 def _octets(node: Node, random: Random) -> str:
     form = random.choice(sorted(node.forms))
     data = random.randbytes(random.randrange(9) if node.size < 0 else node.size)
-    if node.code is Code.DECIMAL and form is not Form.LATIN1:
+    if node.code is Code.DECIMAL and form not in (Form.LATIN1, Form.BASE64):
         return _number(node, random)
     if node.code is Code.DECIMAL:
         limit = 10**node.precision
         number = random.randrange(1 - limit, limit)
-        length = node.size if node.size >= 0 else (number if number >= 0 else ~number).bit_length() // 8 + 1
+        shortest = (number if number >= 0 else ~number).bit_length() // 8 + 1
+        exact = node.size >= 0 and (form is Form.LATIN1 or random.randrange(2))
+        length = node.size if exact else shortest
         data = number.to_bytes(length, "big", signed=True)
     if form is Form.HEX:
         return f'"{data.hex()}"'

@@ -24,7 +24,7 @@ from headrace.schemas.faults import Faults
 from headrace.schemas.message_rules.encoding import Encoding, Encodings, parse_encodings
 from headrace.schemas.message_rules.envelope import EnvelopeRules, parse_envelope
 from headrace.schemas.message_rules.event_time import EventTimeRule, PublishTime, parse_event_time
-from headrace.schemas.message_rules.metadata_columns import MetadataColumn, parse_metadata
+from headrace.schemas.message_rules.metadata_columns import CHANGE_COLUMNS, MetadataColumn, parse_metadata
 from headrace.schemas.message_rules.schema_ids import SchemaIds, parse_schema_ids
 
 _PERCENT = re.compile(r"([1-9][0-9]?|100)%")
@@ -79,6 +79,16 @@ class TableOptions:
     envelope: EnvelopeRules
     schema_ids: SchemaIds
     metadata: tuple[MetadataColumn, ...]
+
+    @property
+    def latest_view(self) -> str | None:
+        """The name of the view with the latest state of each row; None unless the events are changes of rows."""
+        return None if self.envelope.changes is None else f"{self.table}_latest"
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of the table and its view."""
+        return (self.table,) if self.latest_view is None else (self.table, self.latest_view)
 
 
 KNOWN = (
@@ -136,6 +146,9 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str,
 
     read, identity = faults.read, given.get("identity", [])
     no_time: EventTimeRule = PublishTime()
+    envelope = read(lambda: _envelope(given, place("envelope")), EnvelopeRules())
+    own = CHANGE_COLUMNS if envelope.changes is not None else ()
+    taken = [*fields, *(column.field.name for column in own)]
     return TableOptions(
         table=read(lambda: identifier(given, "table", where), ""),
         event_time=read(lambda: parse_event_time(named("event_time"), fields, place("event_time")), no_time),
@@ -151,9 +164,9 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str,
         identity=read(lambda: _identity(identity, place("identity")), ()),
         id_rule=read(lambda: _id_rule(identity, place("identity")), IdRule.TRUST),
         encodings=read(lambda: parse_encodings(given, where), Encodings([Encoding()])),
-        envelope=read(lambda: _envelope(given, place("envelope")), EnvelopeRules()),
+        envelope=envelope,
         schema_ids=read(lambda: parse_schema_ids(given, where), SchemaIds()),
-        metadata=read(lambda: parse_metadata(given, fields, parse_pii, where), ()),
+        metadata=own + read(lambda: parse_metadata(given, taken, parse_pii, where), ()),
     )
 
 

@@ -11,6 +11,7 @@ from headrace.schemas.errors import ContractError
 from headrace.schemas.faults import Faults, together
 from headrace.schemas.field_annotations import annotate_fields
 from headrace.schemas.lint import lint
+from headrace.schemas.lint_changes import lint_changes
 from headrace.schemas.message_rules.event_time import FieldTime
 from headrace.schemas.message_rules.lint import lint_message_rules
 from headrace.schemas.model import Record, walk
@@ -18,7 +19,7 @@ from headrace.schemas.parse import UNREAD, ParsedEvent, parse_event
 from headrace.schemas.transformations import Transformations, lint_transformations, parse_transformations
 from headrace.schemas.unroll import unrolled
 
-_OF_FIELDS: Final = ("headrace.fields.", "headrace.identity.", "headrace.cluster.")
+_OF_FIELDS: Final = ("headrace.fields.", "headrace.identity.", "headrace.cluster.", "headrace.envelope.key.")
 
 
 class CheckedContract(NamedTuple):
@@ -74,6 +75,7 @@ def _broken(
     record: Record, options: TableOptions, transformations: Transformations, where: str, by_path: bool
 ) -> Iterator[ContractError]:
     """Yield an error for each rule that the parts break together."""
+    yield from lint_changes(record, options, transformations.where is not None, f"{where}.headrace")
     yield from lint(record, options, where, [each.field for each in transformations.derived], by_path)
     columns = [*(field.column for field in record.fields), *(column.field.name for column in options.metadata)]
     yield from lint_transformations(columns, options.table, transformations, f"{where}.headrace")

@@ -12,6 +12,7 @@ from headrace.schemas.classification import Generalise, Mask, NotPersonal, Pii
 from headrace.schemas.drawn import is_often_ambiguous
 from headrace.schemas.errors import ContractError
 from headrace.schemas.layout import amplification
+from headrace.schemas.lint_changes import is_exact
 from headrace.schemas.lint_columns import check_is_null_columns, check_texts
 from headrace.schemas.lint_event_time import lint_event_time
 from headrace.schemas.model import (
@@ -21,7 +22,6 @@ from headrace.schemas.model import (
     Decimal,
     Enumeration,
     Field,
-    Fixed,
     Kind,
     Map,
     Record,
@@ -130,8 +130,7 @@ def _check_identity(fields: dict[str, Field], options: TableOptions, where: str)
             continue
         if field.mask:
             yield ContractError(place, "personal, and ids are never masked", "choose fields that are not personal")
-        exact = isinstance(field.type, Scalar | Enumeration | Decimal | Fixed)
-        if not exact or (isinstance(field.type, Scalar) and field.type.kind in {Kind.FLOAT, Kind.DOUBLE}):
+        if not is_exact(field):
             yield ContractError(place, "not one exact value that is never null", "choose such fields")
 
 

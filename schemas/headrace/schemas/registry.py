@@ -287,7 +287,7 @@ def _shared_tables(latest: Mapping[str, Contract]) -> dict[str, ContractError]:
     owners: dict[str, str] = {}
     faults: dict[str, ContractError] = {}
     for subject, contract in latest.items():
-        for table in (contract.options.table, *(rollup.name for rollup in contract.transformations.rollups)):
+        for table in (*contract.options.tables, *(rollup.name for rollup in contract.transformations.rollups)):
             other = owners.setdefault(table, subject)
             if other != subject:
                 for one, another in ((subject, other), (other, subject)):

@@ -131,17 +131,30 @@ static bool has_at_most(uint32_t limbs[LIMBS], int32_t precision) {
     return false;
 }
 
+/* Append a two's complement in *size* bytes, with as many copies of its sign before it as are left. */
+static bool put_extended(buffer *into, const buffer *octets, int32_t size) {
+    if (!reserve(into, size)) return false;
+    size_t left = (size_t)(size - octets->length);
+    memset(into->bytes + into->length, octets->bytes[0] & 0x80 ? 0xFF : 0, left);
+    memcpy(into->bytes + into->length + left, octets->bytes, (size_t)octets->length);
+    into->length += size;
+    return true;
+}
+
 enum json_fault put_decimal_of_octets(machine *vm, const node *op, const uint8_t *start) {
     const buffer *octets = &vm->octets;
     uint32_t limbs[LIMBS];
     if (op->size < 0 && (octets->length < 1 || octets->length > op->count)) {
         return fail(&vm->in, start, DECIMAL_LENGTH);
     }
-    if (op->size >= 0 && octets->length != op->size) return fail(&vm->in, start, WRONG_SIZE);
+    int64_t shortest = TAKES(op, BASE64) ? 1 : op->size;
+    if (op->size >= 0 && (octets->length < shortest || octets->length > op->size)) {
+        return fail(&vm->in, start, WRONG_SIZE);
+    }
     if (!load(octets->bytes, octets->length, limbs) || !has_at_most(limbs, op->precision)) {
         return fail(&vm->in, start, TOO_MANY_DIGITS);
     }
     bool put = op->size < 0 ? put_sized(&vm->out, octets->bytes, octets->length)
-                            : put_bytes(&vm->out, octets->bytes, octets->length);
+                            : put_extended(&vm->out, octets, op->size);
     return put ? ACCEPTED : NO_MEMORY;
 }

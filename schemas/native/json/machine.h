@@ -22,7 +22,7 @@ typedef struct {
     uint64_t secret[2];
     /* The position of a fault: its node, and the index in each array or map around it, innermost first. */
     int32_t failed_node;
-    int32_t indexes[MAX_DEPTH + 1], depth;
+    int32_t indexes[MAX_LEVELS + 1], depth;
 } machine;
 
 static inline bool put_bytes(buffer *into, const uint8_t *bytes, int64_t length) {

@@ -28,7 +28,7 @@ static bool names_are_sound(const plan *checked, const node *op, int32_t place) 
 /* Return the node after the one at *place*; -1 if that one, or one below it, is not sound. */
 static int32_t check_node(const plan *checked, int32_t place, int32_t limit, int depth) {
     const node *op = checked->nodes + place;
-    bool good = depth <= MAX_DEPTH && op->code >= 0 && op->code < JSON_CODE_COUNT && op->next > place &&
+    bool good = depth <= MAX_LEVELS && op->code >= 0 && op->code < JSON_CODE_COUNT && op->next > place &&
                 op->next <= limit && is_text(checked, op->name, false) && is_text(checked, op->tag, true) &&
                 is_text(checked, op->absent, true) && is_text(checked, op->null, true) && op->precision >= 0 &&
                 op->precision <= 76 && op->size <= MAX_TEXT && op->digits >= 0 && op->digits <= 9 &&

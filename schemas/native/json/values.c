@@ -50,7 +50,7 @@ static bool is_safe(const number *of) {
 static enum json_fault read_decimal(machine *vm, const node *op) {
     reader *in = &vm->in;
     const uint8_t *start = in->at;
-    if (TAKES(op, LATIN1)) {
+    if (TAKES(op, LATIN1) || TAKES(op, BASE64)) {
         text held;
         if (*start != '"') return unexpected(in, op);
         enum json_fault fault = read_text(in, &held);

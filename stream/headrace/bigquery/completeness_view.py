@@ -77,8 +77,8 @@ def known_complete(client: bigquery.Client, names: Names) -> Callable[[str], int
 
 
 def view_differs(existing: bigquery.Table, wanted: bigquery.Table) -> bool:
-    """Return whether the query or the descriptions differ."""
-    return bool(_described(existing) != _described(wanted))
+    """Return whether the query or the descriptions differ; those of columns count if *wanted* has any."""
+    return bool(_described(existing, wanted) != _described(wanted, wanted))
 
 
 def put_view(client: bigquery.Client, wanted: bigquery.Table) -> None:
@@ -87,10 +87,11 @@ def put_view(client: bigquery.Client, wanted: bigquery.Table) -> None:
     made.view_query, made.description, made.labels = wanted.view_query, wanted.description, dict(PROVISIONED)
     if client.create_table(made, exists_ok=True).view_query != wanted.view_query:
         client.update_table(made, ["view_query"])
-    made.schema = wanted.schema
-    client.update_table(made, ["schema", "description"])
+    if wanted.schema:
+        made.schema = wanted.schema
+    client.update_table(made, ["schema", "description"] if wanted.schema else ["description"])
 
 
-def _described(view: bigquery.Table) -> Any:
-    columns = [(column.name, column.description) for column in view.schema]
+def _described(view: bigquery.Table, wanted: bigquery.Table) -> Any:
+    columns = [(column.name, column.description) for column in view.schema] if wanted.schema else []
     return view.view_query, view.description, columns

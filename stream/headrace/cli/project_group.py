@@ -45,7 +45,7 @@ def publish(
     contracts: Contracts = None,
     source: Annotated[str, typer.Option(help="The events' ce-source.")] = "/headrace/publish",
     json_convention: Annotated[
-        Literal["strict", "jackson", "go", "javascript"] | None,
+        Literal["strict", "jackson", "go", "javascript", "debezium"] | None,
         typer.Option(help="Convention of the JSON's producer; default: as backfills read JSON."),
     ] = None,
 ) -> None:

@@ -5,7 +5,7 @@ A message is refused for its first fault. People also need what can be read in s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -13,6 +13,7 @@ from headrace.core.message import Message
 from headrace.dead_letters.explanation import EnvelopeFault
 from headrace.schemas.envelope import Envelope, SchemaRef
 from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
+from headrace.schemas.message_rules.change_events import CHANGE_ATTRIBUTES
 from headrace.schemas.message_rules.encoding import Body, Encoding
 from headrace.schemas.message_rules.envelope import EnvelopeKind
 from headrace.schemas.registry import Contract, Registry
@@ -35,7 +36,7 @@ class LetterForm:
     is left of that without base64 and compression. The datum begins at byte *start* of it, behind a header that names
     *schema_id*. *unread* is why there is no datum to look at. *claimed* is the version that the message says; without
     one, *unclaimed* may say why. *event_id*, *time* and *source* are what the rules give. The payload is read in the
-    *encoding*.
+    *encoding*. *change* is what a change event gives as attributes, for the columns of its operation.
     """
 
     newest: Contract | None
@@ -51,6 +52,7 @@ class LetterForm:
     time: GivenTime = None
     source: str | None = field(default=None, repr=False)
     encoding: Encoding = _PLAIN
+    change: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def is_datum(self) -> bool:
@@ -131,6 +133,7 @@ class _Reader:
             envelope=self._fault,
             unread=self._unread,
             encoding=self._encoding,
+            change={name: given[name] for name in CHANGE_ATTRIBUTES if name in given},
         )
 
     def _open(self) -> None:
@@ -138,14 +141,15 @@ class _Reader:
             self._attributes, self._payload = self._rules.context(self._message)
         except MalformedEnvelopeError as error:
             self._note(error)
-            if self._is_structured():
+            if self._is_in_payload():
                 self._unread = UndecodableError(_IN_PAYLOAD)
         except UndecodableError as error:
             self._unread = error
 
-    def _is_structured(self) -> bool:
+    def _is_in_payload(self) -> bool:
         kind = self._newest.options.envelope.kind
-        return kind is EnvelopeKind.CLOUDEVENTS_STRUCTURED or content_type(self._message.attributes) == STRUCTURED
+        within = kind in (EnvelopeKind.CLOUDEVENTS_STRUCTURED, EnvelopeKind.DEBEZIUM)
+        return within or content_type(self._message.attributes) == STRUCTURED
 
     def _framed(self) -> Framed:
         payload = self._payload

@@ -34,7 +34,7 @@ def native_attributes(
         "content-type": CONTENT_TYPE,
     }
     kept = {name: value for name, value in attributes.items() if name.lower() not in _REPLACED | envelope.keys()}
-    return kept | {name: value for name, value in envelope.items() if value is not None}
+    return kept | dict(form.change) | {name: value for name, value in envelope.items() if value is not None}
 
 
 def event_time(form: LetterForm, contract: Contract, fields: Mapping[str, Any]) -> str | None:

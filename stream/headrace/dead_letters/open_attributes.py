@@ -54,7 +54,7 @@ def _named(newest: Contract) -> Iterator[str]:
 
 
 def _of_id(rules: EnvelopeRules) -> Iterator[str]:
-    if rules.id is None:
+    if rules.id is None and rules.changes is None:
         yield "ce-id"
     elif isinstance(rules.id, AttributesId):
         yield from rules.id.names

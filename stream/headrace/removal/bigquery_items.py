@@ -39,7 +39,7 @@ def own_tables(registry: Registry) -> set[str]:
 
     Older versions of a contract may name another table.
     """
-    tables = {contract.options.table for contract in registry}
+    tables = {table for contract in registry for table in contract.options.tables}
     rollups = {rollup.name for contract in registry for rollup in contract.transformations.rollups}
     return {*tables, *rollups, TALLIES, ENGINES, COMPLETENESS}
 

@@ -24,7 +24,7 @@ _CONTRACT: Final = re.compile(rf"(.+)\.v([1-9][0-9]{{0,5}})({'|'.join(map(re.esc
 
 
 def bucket_folder(address: str) -> tuple[str, str] | None:
-    """Return the bucket and the prefix of the objects of a folder, or None if *address* is none.
+    """Return the bucket and the prefix of the objects of a folder; None for any other address.
 
     >>> bucket_folder("gs://team-schemas/orders")
     ('team-schemas', 'orders/')

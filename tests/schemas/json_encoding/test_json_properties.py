@@ -173,7 +173,7 @@ def test_a_module_of_other_sources_is_refused() -> None:
     assert json_constants() == module.CONSTANTS
 
     changed = json_constants() | {"limits": {"MAX_TEXT": 1}}
-    with pytest.raises(CompiledModuleError, match=r"_json: .*differs in limits \(MAX_DEPTH, MAX_ITEMS, MAX_NUMBER, "):
+    with pytest.raises(CompiledModuleError, match=r"_json: .*differs in limits \(MAX_ITEMS, MAX_LEVELS, MAX_NUMBER, "):
         compare_constants(module, changed)
 
 

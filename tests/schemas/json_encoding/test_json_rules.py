@@ -43,7 +43,8 @@ def test_a_setting_overrides_the_convention_alone() -> None:
         ({"timestamps": 5}, "json.timestamps: '5' is not known here; use one of text,"),
         ({"timestamps": ["seconds", "millis"]}, "json.timestamps: millis and seconds exclude each other; name one"),
         ({"bytes": ["hex", "base64"]}, "json.bytes: base64 and hex exclude each other"),
-        ({"decimals": []}, "json.decimals: no form; name one of number, safe-number, text"),
+        ({"decimals": ["text", "base64"]}, "json.decimals: base64 and text exclude each other; name one"),
+        ({"decimals": []}, "json.decimals: no form; name one of number, safe-number, text, base64"),
         ({"unknown_keys": "drop"}, "json.unknown_keys: 'drop' is not known here; use one of refuse, ignore"),
     ],
 )

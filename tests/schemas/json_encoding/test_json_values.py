@@ -15,6 +15,7 @@ from tests.support.builders import a_decimal
 from tests.support.json_reading import KINDS, read_value, rules_of
 
 STRICT, JACKSON, GO, JAVASCRIPT = (CONVENTIONS[name] for name in ("strict", "jackson", "go", "javascript"))
+DEBEZIUM = CONVENTIONS["debezium"]
 
 
 def logical(base: str, name: str) -> dict[str, str]:
@@ -22,7 +23,7 @@ def logical(base: str, name: str) -> dict[str, str]:
 
 
 MICROS, MILLIS = logical("long", "timestamp-micros"), logical("long", "timestamp-millis")
-LOCAL = logical("long", "local-timestamp-micros")
+LOCAL, LOCAL_MILLIS = logical("long", "local-timestamp-micros"), logical("long", "local-timestamp-millis")
 DATE, TIME, TIME_MICROS = logical("int", "date"), logical("int", "time-millis"), logical("long", "time-micros")
 UUID_TYPE = logical("string", "uuid")
 MONEY = a_decimal(20, 2)
@@ -77,6 +78,20 @@ READ: list[tuple[Any, JsonRules, str, Any]] = [
     (TIME, JACKSON, "[5,15]", "05:15:00"),
     (TIME, STRICT, '"05:15:00.25"', "05:15:00.250000"),
     (TIME_MICROS, rules_of(times="seconds"), "1.5", "00:00:01.500000"),
+    (MONEY, DEBEZIUM, '"BNI="', "12.34"),
+    (MONEY, DEBEZIUM, '"/w=="', "-0.01"),
+    (MONEY, DEBEZIUM, '"AA=="', "0.00"),
+    (MONEY, DEBEZIUM, '"A/NxHNCTkTrl"', "728820659268679912.69"),
+    (FIXED_MONEY, DEBEZIUM, '"BNI="', "12.34"),
+    (FIXED_MONEY, DEBEZIUM, '"/w=="', "-0.01"),
+    (MICROS, DEBEZIUM, '"2026-11-20T05:15:00.123456Z"', "2026-11-20T05:15:00.123456Z"),
+    (MICROS, DEBEZIUM, "1700000000123456", "2023-11-14T22:13:20.123456Z"),
+    (MILLIS, DEBEZIUM, "1700000000123", "2023-11-14T22:13:20.123000Z"),
+    (LOCAL, DEBEZIUM, "1700000000123456", "2023-11-14T22:13:20.123456"),
+    (LOCAL_MILLIS, DEBEZIUM, "1700000000123", "2023-11-14T22:13:20.123000"),
+    (DATE, DEBEZIUM, "-1", "1969-12-31"),
+    (TIME, DEBEZIUM, "1500", "00:00:01.500000"),
+    (TIME_MICROS, DEBEZIUM, "1500000", "00:00:01.500000"),
     (UUID_TYPE, STRICT, f'"{UUID_TEXT.upper()}"', UUID_TEXT),
     (UUID_TYPE, rules_of(uuids=["dashed", "plain"]), f'"{UUID_TEXT.replace("-", "")}"', UUID_TEXT),
     (TIER, STRICT, '"VIP"', "VIP"),
@@ -135,6 +150,15 @@ REFUSED: list[tuple[Any, JsonRules, str, str]] = [
     (MONEY, AVRO_JSON, '""', "a decimal of no bytes or of too many"),
     (MONEY, AVRO_JSON, '"Ā"', "a character beyond U+00FF"),
     (FIXED_MONEY, AVRO_JSON, '"ÿ"', "not 12 bytes"),
+    (MONEY, DEBEZIUM, "12.34", "a number where the contract has base64"),
+    (MONEY, DEBEZIUM, '"12.34"', "a text where the contract has base64"),
+    (MONEY, DEBEZIUM, '"BNJ="', "base64 with bits left over at its end"),
+    (MONEY, DEBEZIUM, '""', "a decimal of no bytes or of too many"),
+    (MONEY, DEBEZIUM, '"BWvHXi1jEAAA"', "more digits than its precision"),
+    (FIXED_MONEY, DEBEZIUM, '""', "not 12 bytes"),
+    (FIXED_MONEY, DEBEZIUM, '"AAAAAAAAAAAAAAAAAA=="', "not 12 bytes"),
+    (LOCAL, DEBEZIUM, '"2026-11-20T05:15:00"', "a text where the contract has a number"),
+    (DATE, DEBEZIUM, "3000000", "a date outside years 1 to 9999"),
     (FIXED_MONEY, AVRO_JSON, '"' + "\x7f" * 12 + '"', "more digits than its precision"),
     (MICROS, STRICT, '"2026-11-20T05:15:00"', "a time without an offset"),
     (MICROS, STRICT, '"2026-11-20T05:15:00.1234567Z"', "finer than a microsecond"),

@@ -15,11 +15,10 @@ from headrace.schemas.json_encoding.faults import MAX_NUMBER, MAX_SKIPPED, Fault
 from headrace.schemas.json_encoding.forms import Form
 from headrace.schemas.json_encoding.make_plan import plan
 from headrace.schemas.json_encoding.packed_plan import PackedPlan, pack_plan
-from headrace.schemas.json_encoding.plan import Code, Node
+from headrace.schemas.json_encoding.plan import MAX_LEVELS, Code, Node
 from headrace.schemas.json_encoding.rules import JsonRules
 from headrace.schemas.json_encoding.transcode import compile_fallback
 from headrace.schemas.model import MAX_ITEMS, Record
-from headrace.schemas.parse import MAX_DEPTH
 from headrace.schemas.shared_constants import compare_constants, values_of
 
 Transcode: TypeAlias = Callable[[bytes], bytes]
@@ -35,7 +34,15 @@ def compile_json(record: Record, rules: JsonRules) -> Transcode:
         ContractError: the record has a type that JSON payloads cannot hold yet.
         CompiledModuleError: the compiled module was built from other sources than the Python code.
     """
-    node = plan(record, rules)
+    return compile_plan(plan(record, rules))
+
+
+def compile_plan(node: Node) -> Transcode:
+    """Return the function that reads a text by the plan *node*, at most ``MAX_LEVELS`` deep; see :func:`compile_json`.
+
+    Raises:
+        CompiledModuleError: the compiled module was built from other sources than the Python code.
+    """
     module = compiled_json_module()
     return compile_fallback(node) if module is None else _compiled(node, module)
 
@@ -67,7 +74,7 @@ def json_constants() -> dict[str, dict[str, int]]:
             "MAX_ITEMS": MAX_ITEMS,
             "MAX_NUMBER": MAX_NUMBER,
             "MAX_SKIPPED": MAX_SKIPPED,
-            "MAX_DEPTH": MAX_DEPTH,
+            "MAX_LEVELS": MAX_LEVELS,
         },
     }
 

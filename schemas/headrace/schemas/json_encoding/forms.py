@@ -58,17 +58,20 @@ EXCLUSIVE: Final = (
     (Form.ARRAY, Form.ARRAY_MILLIS),
     (Form.BASE64, Form.HEX),
     (Form.BASE64URL, Form.HEX),
+    (Form.BASE64, Form.TEXT),
+    (Form.BASE64, Form.NUMBER),
+    (Form.BASE64, Form.SAFE_NUMBER),
 )
 _NUMBERS: Final = (Form.NUMBER, Form.SAFE_NUMBER, Form.TEXT)
 _EPOCH: Final = (Form.SECONDS, Form.FRACTIONAL_SECONDS, Form.MILLIS, Form.MICROS, Form.NANOS)
 _ARRAYS: Final = (Form.ARRAY, Form.ARRAY_MILLIS)
 SETTINGS: Final[Mapping[str, tuple[Form, ...]]] = {
-    "decimals": _NUMBERS,
+    "decimals": (*_NUMBERS, Form.BASE64),
     "longs": _NUMBERS,
-    "timestamps": (Form.TEXT, Form.UTC_TEXT, *_EPOCH),
-    "local_timestamps": (Form.TEXT, *_EPOCH, *_ARRAYS),
+    "timestamps": (Form.TEXT, Form.UTC_TEXT, *_EPOCH, Form.AVRO),
+    "local_timestamps": (Form.TEXT, *_EPOCH, Form.AVRO, *_ARRAYS),
     "dates": (Form.TEXT, Form.MIDNIGHT, Form.DAYS, Form.ARRAY),
-    "times": (Form.TEXT, *_EPOCH, *_ARRAYS),
+    "times": (Form.TEXT, *_EPOCH, Form.AVRO, *_ARRAYS),
     "bytes": (Form.BASE64, Form.BASE64URL, Form.HEX, Form.BUFFER, Form.OCTETS),
     "uuids": (Form.DASHED, Form.PLAIN),
     "enums": (Form.NAME, Form.INDEX),

@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import Final
 
 from headrace.schemas.json_encoding.forms import Form
+from headrace.schemas.parse import MAX_DEPTH
 
 
 class Code(IntEnum):
@@ -34,6 +35,7 @@ class Code(IntEnum):
 
 
 NO_SIZE: Final = -1
+MAX_LEVELS: Final = MAX_DEPTH + 2  # an envelope may be around a record
 
 
 @dataclass(frozen=True, slots=True)

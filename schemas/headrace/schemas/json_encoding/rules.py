@@ -86,6 +86,15 @@ CONVENTIONS: Final[Mapping[str, JsonRules]] = {
         bytes=_of(Form.BASE64, Form.BASE64URL, Form.BUFFER),
         absent=_of(Form.NULL),
     ),
+    # Debezium's change events: the number of a time is in the unit that the contract's type has.
+    "debezium": replace(
+        STRICT,
+        decimals=_of(Form.BASE64),
+        timestamps=_of(Form.TEXT, Form.AVRO),
+        local_timestamps=_of(Form.AVRO),
+        dates=_of(Form.DAYS),
+        times=_of(Form.AVRO),
+    ),
 }
 # Avro's JSON encoding. NaN and infinities are texts, as Java writes them, or bare words, as Python does.
 AVRO_JSON: Final = replace(

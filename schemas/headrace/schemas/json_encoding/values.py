@@ -38,6 +38,7 @@ Read: TypeAlias = Callable[[bytes, int], tuple[bytes, int]]
 _SAFE: Final = 2**53 - 1
 _DIGITS: Final = 19  # of the largest long
 _INDEX_DIGITS: Final = 9
+_DECIMAL_OCTETS: Final = frozenset({Form.LATIN1, Form.BASE64})  # forms of a decimal as its two's complement
 _DIGIT_BYTES: Final = frozenset(b"0123456789")
 _SPECIALS: Final[Mapping[bytes, float]] = {
     b"NaN": float("nan"),
@@ -85,7 +86,7 @@ def _whole(node: Node, data: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _decimal(node: Node, data: bytes, at: int) -> tuple[bytes, int]:
-    if Form.LATIN1 in node.forms:
+    if not _DECIMAL_OCTETS.isdisjoint(node.forms):
         return _decimal_of_octets(node, data, at)
     number, after = _number(node, data, at)
     value = decimal_bytes(scaled(number, node.power, node.precision, node, at), node)
@@ -101,11 +102,17 @@ def _decimal_of_octets(node: Node, data: bytes, at: int) -> tuple[bytes, int]:
     value = octets.octets_of_text(node, text, at)
     if node.size == NO_SIZE and not 1 <= len(value) <= longest_decimal(Decimal(node.precision, node.power)):
         raise Refusal(Fault.DECIMAL_LENGTH, at, node)
-    if node.size not in (NO_SIZE, len(value)):
+    shortest = 1 if Form.BASE64 in node.forms else node.size
+    if node.size != NO_SIZE and not shortest <= len(value) <= node.size:
         raise Refusal(Fault.WRONG_SIZE, at, node)
     if abs(int.from_bytes(value, "big", signed=True)) >= 10**node.precision:
         raise Refusal(Fault.TOO_MANY_DIGITS, at, node)
-    return (_text(value) if node.size == NO_SIZE else value), after
+    return (_text(value) if node.size == NO_SIZE else _extended(value, node.size)), after
+
+
+def _extended(complement: bytes, size: int) -> bytes:
+    """Return a two's complement in *size* bytes."""
+    return complement.rjust(size, b"\xff" if complement[0] & 0x80 else b"\0")
 
 
 def _floating(node: Node, data: bytes, at: int) -> tuple[bytes, int]:

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from headrace.schemas.checked_values import boolean, mapping_of, member, names_of, refuse_unknown, text_in
 from headrace.schemas.errors import ContractError
+from headrace.schemas.message_rules.change_events import SETTINGS, TABLE, ChangeRules, parse_change_rules
 
 MAX_ID_PARTS: Final = 16  # attributes or fields that make one id
 MESSAGE_ID: Final = "message_id"
@@ -23,6 +24,7 @@ class EnvelopeKind(StrEnum):
     HEADRACE = "headrace"
     CLOUDEVENTS = "cloudevents"
     CLOUDEVENTS_STRUCTURED = "cloudevents-structured"
+    DEBEZIUM = "debezium"
     ATTRIBUTES = "attributes"
 
 
@@ -79,10 +81,11 @@ VersionRule: TypeAlias = FixedVersion | VersionAttribute | SchemaIdVersion | Rev
 class EnvelopeRules:
     """The annotation ``envelope``, typed.
 
-    Without *id*, the id is the envelope's own (``ce-id``). Without *version*, the header of the payload says it, or the
-    subject has one version. *source* is a fixed text, or the name of an attribute if
-    *source_attribute* is set. *type* is the only ``ce-type`` that belongs to the subject; None accepts all.
-    *percent_encoded* says that attributes are encoded as in CloudEvents' HTTP binding.
+    Without *id*, the id is the envelope's own (``ce-id``), or derived from the position of a change. Without *version*,
+    the header of the payload says it, or the subject has one version. *source* is a fixed text, or the name of an
+    attribute if *source_attribute* is set. *type* is the only ``ce-type`` that belongs to the subject; None accepts
+    all. *percent_encoded* says that attributes are encoded as in CloudEvents' HTTP binding. *changes* is set for
+    Debezium's change events alone.
     """
 
     kind: EnvelopeKind = EnvelopeKind.HEADRACE
@@ -93,6 +96,7 @@ class EnvelopeRules:
     type: str | None = None
     empty: EmptyPayload = EmptyPayload.REFUSE
     percent_encoded: bool = False
+    changes: ChangeRules | None = None
 
 
 _ID: Final = (
@@ -108,6 +112,7 @@ _KNOWN: Final = {
     EnvelopeKind.ATTRIBUTES: _ATTRIBUTES,
     EnvelopeKind.CLOUDEVENTS: _CLOUDEVENTS,
     EnvelopeKind.CLOUDEVENTS_STRUCTURED: _CLOUDEVENTS - {"percent_encoded"},
+    EnvelopeKind.DEBEZIUM: _ATTRIBUTES | SETTINGS,
 }
 
 
@@ -122,7 +127,8 @@ def parse_envelope(value: object, where: str) -> EnvelopeRules:
     refuse_unknown(given, _KNOWN[kind], where)
     if kind is EnvelopeKind.ATTRIBUTES and "id" not in given:
         raise ContractError(f"{where}.id", "missing, and this envelope has no id of its own", _ID)
-    source, attribute = _source(given.get("source"), f"{where}.source")
+    changes = parse_change_rules(given, where) if kind is EnvelopeKind.DEBEZIUM else None
+    source, attribute = _source(given.get("source", {"attribute": TABLE} if changes else None), f"{where}.source")
     return EnvelopeRules(
         kind=kind,
         id=_id(given["id"], f"{where}.id") if "id" in given else None,
@@ -132,6 +138,7 @@ def parse_envelope(value: object, where: str) -> EnvelopeRules:
         type=text_in(given, "type", where, "write the type of the subject's events") if "type" in given else None,
         empty=member(EmptyPayload, given.get("empty", EmptyPayload.REFUSE), f"{where}.empty"),
         percent_encoded=boolean(given.get("percent_encoded", False), f"{where}.percent_encoded"),
+        changes=changes,
     )
 
 

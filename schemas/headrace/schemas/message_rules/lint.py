@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from headrace.schemas.errors import ContractError
 from headrace.schemas.json_encoding.refused_types import refuse_types
-from headrace.schemas.message_rules.encoding import Encodings, Frame
+from headrace.schemas.message_rules.encoding import Body, Encodings, Frame
 from headrace.schemas.message_rules.envelope import (
     EnvelopeKind,
     EnvelopeRules,
@@ -28,6 +28,12 @@ def lint_message_rules(encodings: Encodings, envelope: EnvelopeRules, where: str
             f"{where}.encoding",
             "another encoding than a datum in Headrace's own envelope",
             'write "envelope": {"kind": "cloudevents"}, or {"kind": "attributes", "id": ...}',
+        )
+    if envelope.changes is not None and any(each.body is not Body.JSON for each in encodings):
+        yield ContractError(
+            f"{where}.encoding",
+            "another encoding than JSON around change events",
+            'write "encoding": "json", and "json": {"convention": "debezium"}',
         )
     if isinstance(envelope.version, SchemaIdVersion) and not all(each.names_schema for each in encodings):
         yield ContractError(

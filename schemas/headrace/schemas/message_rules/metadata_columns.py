@@ -9,8 +9,9 @@ from enum import Enum
 from typing import Any, Final, TypeAlias
 
 from headrace.schemas.checked_values import mapping_of, refuse_unknown, text_in
-from headrace.schemas.classification import Mask, NotPersonal, Pii
+from headrace.schemas.classification import NOT_PERSONAL, Mask, NotPersonal, Pii
 from headrace.schemas.errors import ContractError
+from headrace.schemas.message_rules.change_events import OP, POSITION, TIME
 from headrace.schemas.model import Field, Kind, Optional, Scalar, Type
 
 MAX_COLUMNS: Final = 100  # of one contract; a message has at most 100 attributes
@@ -33,7 +34,14 @@ class FromAttribute:
     name: str
 
 
-Source: TypeAlias = FromMessage | FromAttribute
+@dataclass(frozen=True, slots=True)
+class FromTimeAttribute:
+    """The attribute *name* of a message, a time in RFC 3339. A text that is no time has no value."""
+
+    name: str
+
+
+Source: TypeAlias = FromMessage | FromAttribute | FromTimeAttribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,22 @@ _TYPES: Final[Mapping[FromMessage, tuple[Type, str]]] = {
     FromMessage.MESSAGE_ID: (Scalar(Kind.STRING), "Pub/Sub's id of the message"),
     FromMessage.ORDERING_KEY: (Optional(Scalar(Kind.STRING)), "The message's ordering key"),
 }
+
+
+def _of_change(name: str, kind: Kind, doc: str, source: Source) -> MetadataColumn:
+    return MetadataColumn(Field(name, Optional(Scalar(kind)), doc, pii=NOT_PERSONAL), source)
+
+
+CHANGE_COLUMNS: Final = (
+    _of_change("_op", Kind.STRING, "What changed the row: c, u, d, or r for a snapshot", FromAttribute(OP)),
+    _of_change("_op_at", Kind.TIMESTAMP_MICROS, "When the database changed the row", FromTimeAttribute(TIME)),
+    _of_change(
+        "_op_position",
+        Kind.STRING,
+        "Where the change is in the log of the database; later ones sort after earlier ones",
+        FromAttribute(POSITION),
+    ),
+)
 
 
 def parse_metadata(

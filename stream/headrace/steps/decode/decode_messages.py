@@ -18,7 +18,8 @@ from headrace.core.outcome import Outcome
 from headrace.core.tally import Tally, tally_rows, tally_unread_drops, tally_unread_refusals
 from headrace.schemas.content_rule import rule_of
 from headrace.schemas.errors import ContractError, UndecodableError
-from headrace.schemas.registry import Registry
+from headrace.schemas.registry import Contract, Registry
+from headrace.steps.decode.changes.ids import ChangeIds
 from headrace.steps.decode.derived_ids import IdentityColumns
 from headrace.steps.decode.envelopes import packed
 from headrace.steps.decode.event_times import compile_event_times
@@ -65,7 +66,7 @@ class Decoder:
         self._schema = pa.schema([*arrow_schema(self.contract.columns), *META_SCHEMA])
         self._columns = columns_for(self.contract.record)
         self._notes = notes_by(rule_of(self.contract.record))
-        self._identity = IdentityColumns(self.contract)
+        self._ids = _ids_of(self.contract)
         self._probe = HeaderProbe(lambda: columns_for(self.contract.record))
 
     def read(self, messages: Sequence[Message], now: int) -> DecodedMessages:
@@ -152,7 +153,7 @@ class Decoder:
         """Derive the ids of events, or leave out those with another id, as the contract asks."""
         if not events.rows.num_rows:
             return events, moments
-        ids, others = self._identity.settle(events.rows, events.opened.ids)
+        ids, others = self._ids.settle(events.rows, events.opened.ids)
         refused = [(events.opened.indexes[at], detail) for at, detail in others.items()]
         refusals += [Refusal(index, Reason.MALFORMED_ENVELOPE, detail) for index, detail in refused]
         return _leave_out(events._replace(opened=events.opened._replace(ids=ids)), moments, others.keys())
@@ -162,6 +163,13 @@ class Decoder:
         wanted = self.contract.options.metadata
         read = [messages[index] for index in events.opened.indexes] if wanted else []
         return [*events.rows.columns, *metadata_arrays(wanted, read, self._opener.attributes)]
+
+
+def _ids_of(contract: Contract) -> IdentityColumns | ChangeIds:
+    envelope = contract.options.envelope
+    if envelope.changes is not None and envelope.id is None:
+        return ChangeIds(contract, envelope.changes.key)
+    return IdentityColumns(contract)
 
 
 def _leave_out(events: Decoded, moments: pa.Array, places: Collection[int]) -> tuple[Decoded, pa.Array]:

@@ -58,8 +58,7 @@ class IdentityColumns:
 
     def ids(self, rows: pa.RecordBatch) -> list[str]:
         """Return the id of each of *rows*, which are not masked."""
-        joined = uuid_texts(self._names(rows)).tobytes().decode()
-        return [joined[at : at + _UUID_LENGTH] for at in range(0, len(joined), _UUID_LENGTH)]
+        return text_of_each(uuid_texts(self._names(rows)))
 
     def others(self, rows: pa.RecordBatch, given: Sequence[str]) -> dict[int, str]:
         """Return the id of each of *rows* whose *given* one is another, by index."""
@@ -73,14 +72,28 @@ class IdentityColumns:
 
     def _names(self, rows: pa.RecordBatch) -> list[bytes]:
         """Return what is hashed for each row: a JSON array of the subject and the values, without white space."""
-        pieces: list[Any] = [self._begin]
-        for field in self._fields:
-            before, texts, after = _in_json(field, rows.column(field.column))
-            pieces[-1] += f",{before}"
-            pieces += [texts, after]
-        pieces[-1] += "]"
-        names = pc.binary_join_element_wise(*pieces, _NOTHING)
-        return names.cast(pa.binary()).to_pylist()  # type: ignore[no-any-return]
+        return derived_names(self._begin, self._fields, rows)
+
+
+def derived_names(begin: str | pa.Array, fields: Sequence[Field], rows: pa.RecordBatch) -> list[bytes]:
+    """Return, for each of *rows*, a JSON array without white space: *begin*, its beginning, and the values of *fields*.
+
+    *begin* is one text, or an array of one for each row.
+    """
+    pieces: list[Any] = [begin, ""]
+    for field in fields:
+        before, texts, after = _in_json(field, rows.column(field.column))
+        pieces[-1] += f",{before}"
+        pieces += [texts, after]
+    pieces[-1] += "]"
+    names = pc.binary_join_element_wise(*pieces, _NOTHING)
+    return names.cast(pa.binary()).to_pylist()  # type: ignore[no-any-return]
+
+
+def text_of_each(texts: Texts) -> list[str]:
+    """Return each of *texts* as a Python text."""
+    joined = texts.tobytes().decode()
+    return [joined[at : at + _UUID_LENGTH] for at in range(0, len(joined), _UUID_LENGTH)]
 
 
 def uuid_texts(names: Sequence[bytes]) -> Texts:

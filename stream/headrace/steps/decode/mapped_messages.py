@@ -12,6 +12,7 @@ from headrace.schemas.envelope import MAX_ID_BYTES, SchemaRef
 from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError, UnreadableTextError
 from headrace.schemas.json_encoding.compile_json import Transcode, compile_json
 from headrace.schemas.json_encoding.make_plan import as_json_has_it
+from headrace.schemas.message_rules.change_events import EVENT
 from headrace.schemas.message_rules.encoding import Encoding
 from headrace.schemas.message_rules.envelope import (
     AttributesId,
@@ -26,9 +27,11 @@ from headrace.schemas.message_rules.event_time import AttributeTime, EventTimeRu
 from headrace.schemas.message_rules.known_schemas import KnownSchemas
 from headrace.schemas.registry import Registry
 from headrace.steps.decode import cloudevents
+from headrace.steps.decode.changes.messages import ChangeMessages
+from headrace.steps.decode.joined_ids import joined
 from headrace.steps.decode.native_messages import NativeMessages, is_native
 from headrace.steps.decode.opened_messages import GivenTime, Opened, OpenedMessage, RefusedError, Writer, behind
-from headrace.steps.decode.payload_layers import Framed, read_header, unpack
+from headrace.steps.decode.payload_layers import Framed, behind_header, read_header, unpack
 from headrace.steps.decode.schema_versions import AskRegistry, SchemaId, SchemaVersions
 
 Context: TypeAlias = tuple[Mapping[str, str], bytes]
@@ -49,7 +52,8 @@ class MappedMessages:
             each: SchemaVersions(each, self._rules.version, self._known, newest.ref.version, ask)
             for each in self._encodings
         }
-        self._context = _context_reader(self._rules)
+        self._changes = ChangeMessages.of(newest)
+        self._context = _context_reader(self._rules) if self._changes is None else self._changes.context
         self._writers: dict[tuple[Encoding, int, int], Writer] = {}
         self._transcoders: dict[tuple[Encoding, int], Transcode] = {}
 
@@ -85,12 +89,15 @@ class MappedMessages:
                 versions.learn(_schema_ids(headers, encoding))
 
     def dropped(self, messages: Sequence[Message]) -> frozenset[int]:
-        """Return the indexes of messages without a payload, if the contract leaves them out."""
+        """Return the indexes of messages without a payload or a row, if the contract leaves them out."""
+        return frozenset(index for index, each in enumerate(messages) if self._is_left_out(each))
+
+    def _is_left_out(self, message: Message) -> bool:
         match self._rules.empty:
-            case EmptyPayload.REFUSE:
-                return frozenset()
-            case EmptyPayload.DROP:
-                return frozenset(index for index, each in enumerate(messages) if not each.data and not is_native(each))
+            case EmptyPayload.DROP if not message.data:
+                return not is_native(message)
+            case EmptyPayload.REFUSE | EmptyPayload.DROP:
+                return self._changes is not None and self._changes.is_left_out(message)
             case _:
                 assert_never(self._rules.empty)
 
@@ -137,7 +144,7 @@ class MappedMessages:
         encoding = self.encoding(attributes)
         framed = read_header(unpack(data, encoding, attributes), encoding)
         version = self.version(encoding, framed.schema_id, attributes)
-        value = self._value(encoding, version, framed)
+        value = self._value(encoding, version, framed, attributes)
         return OpenedMessage(
             writer=self._writer(encoding, version, value.start),
             event_id=self.event_id(message, attributes),
@@ -146,16 +153,19 @@ class MappedMessages:
             payload=value.data,
         )
 
-    def _value(self, encoding: Encoding, version: int, framed: Framed) -> Framed:
+    def _value(self, encoding: Encoding, version: int, framed: Framed, attributes: Mapping[str, str]) -> Framed:
         """Return the value as a datum."""
         if encoding.json is None:
             return framed
+        if self._changes is not None:
+            contract = self._registry[SchemaRef(self._subject, version)]
+            return Framed(framed.schema_id, self._changes.row(contract, framed, attributes), 0)
         key = (encoding, version)
         transcode = self._transcoders.get(key)
         if transcode is None:
             record = self._registry[SchemaRef(self._subject, version)].record
             transcode = self._transcoders[key] = compile_json(record, encoding.json)
-        return Framed(framed.schema_id, _transcoded(transcode, framed), 0)
+        return Framed(framed.schema_id, behind_header(transcode, framed), 0)
 
     def _writer(self, encoding: Encoding, version: int, header: int) -> Writer:
         key = (encoding, version, header)
@@ -170,14 +180,15 @@ class MappedMessages:
         """Return the id of an event by the contract's rule; raises MalformedEnvelopeError."""
         match self._rules.id:
             case None:
-                return _checked_id("ce-id", attributes.get("ce-id"))
+                name = "ce-id" if self._changes is None else EVENT
+                return _checked_id(name, attributes.get(name))
             case MessageId():
                 return _checked_id("Pub/Sub's message id", message.first_message_id)
             case AttributesId(names):
                 if len(names) == 1:
                     return _checked_id(names[0], attributes.get(names[0]))
                 parts = [_checked_id(name, attributes.get(name)) for name in names]
-                return _checked_id(names[0], ":".join(map(_escaped, parts)))
+                return _checked_id(names[0], joined(parts))
             case _:
                 assert_never(self._rules.id)
 
@@ -192,20 +203,6 @@ def _schema_ids(headers: Iterable[bytes], encoding: Encoding) -> Iterator[int | 
     for header in headers:
         with suppress(UndecodableError):
             yield read_header(header, encoding).schema_id
-
-
-def _transcoded(transcode: Transcode, framed: Framed) -> bytes:
-    try:
-        return transcode(framed.data[framed.start :])
-    except UndecodableError as error:
-        if not framed.start or error.offset is None:
-            raise
-        raise UndecodableError(error.why, error.path, error.offset + framed.start) from None
-
-
-def _escaped(part: str) -> str:
-    """Return a part of an id in which no colon is left, so that different parts never give one id."""
-    return part.replace("%", "%25").replace(":", "%3A")
 
 
 def _checked_id(name: str, value: str | None) -> str:
@@ -225,6 +222,8 @@ def _context_reader(rules: EnvelopeRules) -> Callable[[Message], Context]:
             return lambda message: (message.attributes, message.data)
         case EnvelopeKind.CLOUDEVENTS | EnvelopeKind.CLOUDEVENTS_STRUCTURED:
             return lambda message: _cloudevent(message, rules)
+        case EnvelopeKind.DEBEZIUM:
+            raise TypeError("the context of change events is read elsewhere")
         case _:
             assert_never(rules.kind)
 

@@ -9,7 +9,15 @@ import pyarrow as pa
 
 from headrace.bigquery.event_table import arrow_type
 from headrace.core.message import Message
-from headrace.schemas.message_rules.metadata_columns import FromAttribute, FromMessage, MetadataColumn
+from headrace.schemas.envelope import to_micros
+from headrace.schemas.errors import UnreadableTextError
+from headrace.schemas.message_rules.metadata_columns import (
+    FromAttribute,
+    FromMessage,
+    FromTimeAttribute,
+    MetadataColumn,
+)
+from headrace.schemas.times import read_instant
 
 AttributesOf = Callable[[Message], Mapping[str, str]]
 
@@ -28,6 +36,8 @@ def _values(
     match column.source:
         case FromAttribute(name):
             return [_text(each.get(name)) for each in attributes]
+        case FromTimeAttribute(name):
+            return [_moment(each.get(name)) for each in attributes]
         case FromMessage.PUBLISHED_AT:
             return [message.first_published_at for message in messages]
         case FromMessage.MESSAGE_ID:
@@ -41,3 +51,11 @@ def _values(
 def _text(value: str | None) -> str | None:
     """Return a text that a column can hold; half a surrogate pair becomes a question mark."""
     return None if value is None else value.encode(errors="replace").decode()
+
+
+def _moment(text: str | None) -> int | None:
+    """Return the microseconds since 1970 of a time in RFC 3339; None for any other text."""
+    try:
+        return None if text is None else to_micros(read_instant(text))
+    except UnreadableTextError:
+        return None

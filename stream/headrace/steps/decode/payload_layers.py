@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from collections.abc import Mapping
-from typing import Final, NamedTuple, assert_never
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, TypeVar, assert_never
 
 import pyarrow as pa
 
@@ -15,6 +15,7 @@ from headrace.schemas.errors import UndecodableError
 from headrace.schemas.message_rules.encoding import Body, Compression, Encoding, Frame
 from headrace.steps.decode.enclosed_datum import read_container
 
+T = TypeVar("T")
 SINGLE_OBJECT: Final = b"\xc3\x01"
 GLUE: Final = 3
 GLUE_PLAIN, GLUE_ZLIB = 0, 5
@@ -83,6 +84,16 @@ def read_header(data: bytes, encoding: Encoding) -> Framed:
             return _glue(data)
         case _:
             assert_never(encoding.frame)
+
+
+def behind_header(read: Callable[[bytes], T], framed: Framed) -> T:
+    """Read the value behind its header; the byte of an error counts from the payload's first one."""
+    try:
+        return read(framed.data[framed.start :])
+    except UndecodableError as error:
+        if not framed.start or error.offset is None:
+            raise
+        raise UndecodableError(error.why, error.path, error.offset + framed.start, error.remedy) from None
 
 
 def _glue(data: bytes) -> Framed:
