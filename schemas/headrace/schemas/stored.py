@@ -43,7 +43,7 @@ def stored(record: Record) -> Record:
 def stored_value(type_: Type, value: Any) -> Any:
     """Return a checked value of a contract's type as a value of its column, with maps as dicts."""
     if value is None:
-        return [] if is_list(type_) else None
+        return _nothing(bare(type_))
     match type_:
         case Optional(item):
             return stored_value(item, value)
@@ -59,6 +59,17 @@ def stored_value(type_: Type, value: Any) -> Any:
             return {key: stored_value(values, each) for key, each in value.items()}
         case _:
             return value
+
+
+def _nothing(type_: Type) -> Any:
+    """Return null as a column of a type has it."""
+    match type_:
+        case Array():
+            return []
+        case Map():
+            return {}
+        case _:
+            return None
 
 
 def _members(field: Field, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
