@@ -2,7 +2,7 @@
 
 The ways take turns, in one process; medians. Payloads alone: fastavro with a reader's schema, the strict decoder of one
 payload, and columns, by the compiled decoder and by the pure-Python fallback. Then Decode as a whole, rows and notes
-included, by both.
+included, by both; and for messages of other clients, without a header and behind Confluent's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import fastavro
 from headrace.core.message import Message
 from headrace.schemas.columns import PURE, Columns
 from headrace.schemas.decoder import compile_decoder
-from headrace.schemas.registry import Contract
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.registry import Contract, Registry, parse_contract
 from headrace.steps.decode.decode_messages import Decoder, decode
 from headrace.steps.decode.fallback import FallbackColumns
 from headrace.steps.decode.record_batch import columns_for
@@ -46,7 +47,24 @@ def ways(contract: Contract, payload: bytes) -> dict[str, Callable[[], object]]:
         "payload: compiled columns": _reading(columns_for(record), contract, messages),
         "decode: fallback": lambda: decode(events, fallback, 0),
         "decode: compiled": lambda: decode(events, compiled, 0),
+        "decode: other client, no header": _of_other_client(contract, payload, "datum"),
+        "decode: other client, Confluent's header": _of_other_client(contract, payload, "confluent"),
     }
+
+
+def _of_other_client(contract: Contract, payload: bytes, encoding: str) -> Callable[[], object]:
+    avro = json.loads(contract.json)
+    avro["headrace"] |= {
+        "encoding": encoding,
+        "schema_ids": [7],
+        "envelope": {"kind": "attributes", "id": "message_id"},
+    }
+    avro["headrace"].pop("identity", None)
+    mapped = parse_contract(SchemaRef(contract.subject, 1), json.dumps(avro))
+    decoder = Decoder(Registry({mapped.ref: mapped}), contract.subject)
+    data = (b"\0\0\0\0\7" if encoding == "confluent" else b"") + payload
+    events = [Message(contract.subject, data, {}, f"m{number}", 0) for number in range(BATCH)]
+    return lambda: decode(events, decoder, 0)
 
 
 def _fallback_decoder(contract: Contract) -> Decoder:

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
@@ -393,3 +395,24 @@ def test_a_content_type_that_names_none_of_the_encodings_is_refused() -> None:
             Reason.MALFORMED_ENVELOPE,
             "content-type names none of the encodings that the contract states",
         )
+
+
+# a batch
+
+
+@given(st.lists(st.tuples(st.sampled_from([6, 7, 8]), st.booleans()), min_size=1, max_size=12))
+def test_a_batch_is_read_as_its_messages_are_one_by_one(parts: list[tuple[int, bool]]) -> None:
+    contracts = two_versions(encoding="confluent")
+    data = [
+        b"\0\0\0\0" + bytes([number]) + an_event(contracts[number == 7])[: -1 if cut else None] for number, cut in parts
+    ]
+    messages = [a_message(each, message_id=f"m-{index}") for index, each in enumerate(data)]
+
+    decoded = read(messages, *contracts)
+
+    alone = [read([message], *contracts) for message in messages]
+    rows = [row for each in alone if each.batch is not None for row in each.batch.rows.to_pylist()]
+    assert (decoded.batch.rows.to_pylist() if decoded.batch is not None else []) == rows
+    assert [(each.index, each.detail) for each in decoded.refusals] == [
+        (index, refused.detail) for index, each in enumerate(alone) for refused in each.refusals
+    ]

@@ -13,7 +13,7 @@ from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, Un
 from headrace.schemas.json_encoding.compile_json import Transcode, compile_json
 from headrace.schemas.json_encoding.make_plan import as_json_has_it
 from headrace.schemas.message_rules.change_events import EVENT
-from headrace.schemas.message_rules.encoding import Encoding
+from headrace.schemas.message_rules.encoding import Body, Encoding, Encodings, Frame
 from headrace.schemas.message_rules.envelope import (
     AttributesId,
     EmptyPayload,
@@ -21,6 +21,7 @@ from headrace.schemas.message_rules.envelope import (
     EnvelopeRules,
     MessageId,
     RevisionVersion,
+    VersionAttribute,
 )
 from headrace.schemas.message_rules.event_moment import attribute_moment
 from headrace.schemas.message_rules.event_time import AttributeTime, EventTimeRule, FieldTime, PublishTime
@@ -54,15 +55,19 @@ class MappedMessages:
         }
         self._changes = ChangeMessages.of(newest)
         self._context = _context_reader(self._rules) if self._changes is None else self._changes.context
+        self._telling_bytes = _telling_bytes(self._encodings, self._rules)
         self._writers: dict[tuple[Encoding, int, int], Writer] = {}
         self._transcoders: dict[tuple[Encoding, int], Transcode] = {}
 
     def check(self, message: Message) -> OpenedMessage:
         """Read one message up to its datum; raises RefusedError with the reason if it is invalid."""
+        return self._check(message, {})
+
+    def _check(self, message: Message, known: dict[bytes, Writer]) -> OpenedMessage:
         if is_native(message):
             return self._native.check(message)
         try:
-            return self._opened(message)
+            return self._opened(message, known)
         except MalformedEnvelopeError as error:
             raise RefusedError(Reason.MALFORMED_ENVELOPE, str(error)) from error
         except UnknownSchemaError as error:
@@ -74,9 +79,10 @@ class MappedMessages:
         """Read all messages up to their datums, and add invalid ones to *refusals*."""
         opened = Opened.none()
         self._learn(messages)
+        known: dict[bytes, Writer] = {}
         for index, message in enumerate(messages):
             try:
-                opened.add(index, message, self.check(message))
+                opened.add(index, message, self._check(message, known))
             except RefusedError as error:
                 refusals.append(Refusal(index, error.reason, error.detail))
         return opened
@@ -137,21 +143,32 @@ class MappedMessages:
         """Return the time that a message itself says, without its fields; raises MalformedEnvelopeError."""
         return _given_time(self._event_time, attributes, message.first_published_at)
 
-    def _opened(self, message: Message) -> OpenedMessage:
-        attributes, data = self.context(message)
+    def _opened(self, message: Message, known: dict[bytes, Writer]) -> OpenedMessage:
+        """Read one message; *known* has the version that payloads with the same first bytes were written with."""
+        attributes, data = self._context(message)
         if not data:
             raise UndecodableError("an empty payload")
+        beginning = None if self._telling_bytes is None else data[: self._telling_bytes]
+        writer = None if beginning is None else known.get(beginning)
+        if writer is None:
+            writer, data = self._read(data, attributes)
+            if beginning is not None:
+                known[beginning] = writer
+        return OpenedMessage(
+            writer=writer,
+            event_id=self.event_id(message, attributes),
+            time=self.time(message, attributes),
+            source=self.source(attributes),
+            payload=data,
+        )
+
+    def _read(self, data: bytes, attributes: Mapping[str, str]) -> tuple[Writer, bytes]:
+        """Return the version of a payload, and its datum behind the header that the version's reader knows."""
         encoding = self.encoding(attributes)
         framed = read_header(unpack(data, encoding, attributes), encoding)
         version = self.version(encoding, framed.schema_id, attributes)
         value = self._value(encoding, version, framed, attributes)
-        return OpenedMessage(
-            writer=self._writer(encoding, version, value.start),
-            event_id=self.event_id(message, attributes),
-            time=self.time(message, attributes),
-            source=self.source(attributes),
-            payload=value.data,
-        )
+        return self._writer(encoding, version, value.start), value.data
 
     def _value(self, encoding: Encoding, version: int, framed: Framed, attributes: Mapping[str, str]) -> Framed:
         """Return the value as a datum."""
@@ -197,6 +214,16 @@ class MappedMessages:
         if self._rules.source_attribute is not None:
             return attributes.get(self._rules.source_attribute) or UNKNOWN_SOURCE
         return self._rules.source or attributes.get("ce-source") or UNKNOWN_SOURCE
+
+
+def _telling_bytes(encodings: Encodings, rules: EnvelopeRules) -> int | None:
+    """Return how many first bytes of a payload tell how it is read; None if other bytes or attributes tell it too."""
+    (encoding, *others), version = encodings, rules.version
+    by_attribute = encoding.id_attribute is not None or isinstance(version, VersionAttribute | RevisionVersion)
+    is_around = encoding.compression is not None or encoding.base64 or encoding.frame is Frame.GLUE
+    if others or by_attribute or is_around or encoding.body is not Body.DATUM:
+        return None
+    return encoding.header_bytes
 
 
 def _schema_ids(headers: Iterable[bytes], encoding: Encoding) -> Iterator[int | bytes | None]:
