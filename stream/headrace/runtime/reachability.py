@@ -86,7 +86,7 @@ def _remedy(service: Service) -> str:
         return f"start the emulator, or correct or unset {variable}"
     if os.environ.get(variable):
         return f"start the emulator (`headrace up`), or correct or unset {variable}"
-    return f"check the network and its proxy, or set {variable} to use an emulator"
+    return f"check the network and its proxy; or set {variable} to use an emulator, such as one of `headrace up`"
 
 
 def _answers(service: Service, seconds: float) -> str | None:

@@ -26,6 +26,7 @@ def provision(settings: Settings, dry_run: bool, as_json: bool = False) -> None:
     for contract in registry:
         for notice in contract.notices:
             say(f"notice: {notice}")
+    say(f"contracts of {counted(len(registry.subjects), 'subject')} are valid")
     reach(Service.PUBSUB, Service.BIGQUERY)
     clients = Clients(open_gapic_publisher(), open_subscriber(), open_bigquery(settings.project))
     try:
