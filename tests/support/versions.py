@@ -18,9 +18,9 @@ _DEFAULTS |= {"string": "né", "bytes": "\u00ff\u0000"}
 
 
 @st.composite
-def versions(draw: st.DrawFn) -> tuple[Contract, Contract]:
-    """An older contract and a newer one: fields added, taken away, moved and promoted, nulls moved, symbols moved."""
-    newer = json.loads(draw(contracts()).json)
+def versions(draw: st.DrawFn, unions: bool = True) -> tuple[Contract, Contract]:
+    """An older contract and a newer one: fields added, removed, moved, renamed, promoted; nulls and symbols moved."""
+    newer = json.loads(draw(contracts(unions=unions)).json)
     older = _older_record(draw, newer)
     old, new = (parse_contract(SchemaRef("thing_happened", 1), json.dumps(each)) for each in (older, newer))
     return old, new
@@ -34,7 +34,11 @@ def _older_record(draw: st.DrawFn, newer: dict[str, Any]) -> dict[str, Any]:
         if field["name"] != "at" and default is not ... and draw(st.integers(0, 3)) == 0:
             field["default"] = default
             continue
-        fields.append(field | {"type": _older(draw, field["type"])})
+        older = {"name": field["name"], "type": _older(draw, field["type"])}
+        if field["name"] != "at" and draw(st.integers(0, 5)) == 0:
+            older["name"] = f"{field['name']}_before"
+            field["aliases"] = ["never", older["name"]]
+        fields.append(older)
     if draw(st.booleans()):
         gone = draw(st.sampled_from(["string", {"type": "map", "values": "long"}, {"type": "array", "items": "bytes"}]))
         fields.append({"name": "gone", "type": draw(st.sampled_from([gone, "double"]))})
