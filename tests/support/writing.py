@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from headrace.schemas.model import Array, Kind, Map, Optional, Record, Scalar, Type, Union
+from headrace.schemas.from_json import fields_from_json
+from headrace.schemas.model import Array, Kind, Map, Optional, Record, Recursive, Scalar, Type, Union
 from headrace.schemas.no_list import NO_LIST
 from headrace.schemas.registry import Contract
 from headrace.schemas.stored import stored, wrapper_of
@@ -27,6 +29,8 @@ def writable(type_: Type, value: Any) -> Any:
             return [writable(type_.items, item if name is None else item[name]) for item in value]
         case Map():
             return {entry["key"]: writable(type_.values, entry["value"]) for entry in value}
+        case Recursive():
+            return fields_from_json(type_.record, json.loads(value))
         case Scalar(kind) if kind in _MILLIS:
             assert value % 1000 == 0
             return value // 1000
