@@ -52,7 +52,7 @@ SHARED: Final = ("project", "dataset", "contracts", "profile", "journal", "maski
 # What a command needs before it looks at the option that is wrong.
 NEEDED: Final[dict[str, str]] = {
     "subject": "flight_departed",
-    "registry_subject": "orders-value",
+    "schema": "orders-value",
     "files": "good.csv",
     "file": "good.ndjson",
     "letter": "3f2a9c",

@@ -31,7 +31,7 @@ def contracts() -> None:
 )
 @with_json
 def import_(
-    name: Annotated[str, typer.Argument(metavar="SUBJECT", help="Subject of the registry, or name of the schema.")],
+    schema: Annotated[str, typer.Argument(metavar="SUBJECT", help="Subject of the registry, or name of the schema.")],
     url: Annotated[
         str | None,
         typer.Option(
@@ -48,13 +48,13 @@ def import_(
     profile: Profile = None,
     format_: Format = "table",
 ) -> None:
-    """Write the schemas of a registry, of Pub/Sub or of a bucket as contracts, byte for byte.
+    """Write schemas of a registry or of Pub/Sub as contracts.
 
-    Writes all files or none, and says what is left to declare.
+    Writes them byte for byte, all or none, and says what is left to declare.
     """
     from headrace.cli.commands.contracts_import import import_contracts
 
-    import_contracts(name, url, contracts, subject, version or [], force, profile, format_)
+    import_contracts(schema, url, contracts, subject, version or [], force, profile, format_)
 
 
 @contracts_app.command(
