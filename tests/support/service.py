@@ -62,9 +62,12 @@ class Service:
         return self.run_when(lambda engine: engine.progress.acknowledged >= acknowledged)
 
     def run_when(
-        self, done: Callable[[Embedded], bool], change: Callable[[Embedded], None] = lambda engine: None
+        self,
+        done: Callable[[Embedded], bool],
+        change: Callable[[Embedded], None] = lambda engine: None,
+        seconds: float = 120,
     ) -> Embedded:
-        """Run the job until something holds, then drain it; *change* it before it is started."""
+        """Run the job until something holds, at most for *seconds*, then drain it; *change* it before it is started."""
         engine = self.engine()
         change(engine)
 
@@ -73,7 +76,7 @@ class Service:
                 engine.stop.set()
 
         engine.on_progress = stop_when_done
-        with _giving_up(engine, 120):
+        with _giving_up(engine, seconds):
             engine.run()
         return engine
 
