@@ -38,3 +38,13 @@ def test_a_publisher_in_go_solves_the_task(project: str, tmp_path: Path) -> None
     build(folder, ["go", "test", "-count=1", "./..."], ["go", "build", "-o", str(program), "."])
 
     assert_solves_the_task(Producer("go", [str(program)], cwd=folder), a_service_of_parcels(project))
+
+
+@needs("java", "mvn")
+def test_a_publisher_in_java_solves_the_task(project: str) -> None:
+    folder = FOLDER / "java"
+    build(folder, ["mvn", "-q", "-B", "package"])
+
+    assert_solves_the_task(
+        Producer("java", ["java", "-jar", "target/publish.jar"], cwd=folder), a_service_of_parcels(project)
+    )
