@@ -48,3 +48,11 @@ def test_a_publisher_in_java_solves_the_task(project: str) -> None:
     assert_solves_the_task(
         Producer("java", ["java", "-jar", "target/publish.jar"], cwd=folder), a_service_of_parcels(project)
     )
+
+
+@needs("node", "npm")
+def test_a_publisher_in_node_solves_the_task(project: str) -> None:
+    folder = FOLDER / "node"
+    build(folder, ["npm", "ci", "--ignore-scripts"], ["npm", "test"])
+
+    assert_solves_the_task(Producer("node", ["node", "main.js"], cwd=folder), a_service_of_parcels(project))
