@@ -42,7 +42,7 @@ func ReadContract(path string) (Contract, error) {
 	return ParseContract(subject, version, text)
 }
 
-// ParseContract gives each contract a cache of its own: versions define types of the same names.
+// ParseContract parses a schema. Its cache is its own: contracts and versions may define types of the same names.
 func ParseContract(subject, version string, text []byte) (Contract, error) {
 	schema, err := avro.ParseBytesWithCache(text, "", &avro.SchemaCache{})
 	return Contract{Subject: subject, Version: version, Schema: schema}, err
