@@ -31,13 +31,14 @@ moments: setup ## unit tests that look at the clock, at twelve other moments; wi
 
 test: check ## everything, on the local broker; what speaks of Google's emulator on that, if it is there
 	@$(BIN)/python -m tests.moments --draw
-	@$(BIN)/pytest -q -n 2 --dist worksteal -m "emulators and not faults and not airflow and not registry"
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "emulators and not faults and not airflow and not registry and not languages"
 	@FAULTS_SEED=20260314 $(BIN)/python -m tests.faults -m faults_quick
 
-test-all: test ## and all that talks on Google's emulator, too, and a real schema registry: these need Java, and Maven
+test-all: test ## and all that talks on Google's emulator, a real schema registry, and publishers in other languages: with Java, Maven, Go and Node
 	@HEADRACE_PUBSUB_SERVICE=google-emulator $(BIN)/pytest -q -n 2 --dist worksteal \
-		-m "emulators and not faults and not airflow and not registry" --ignore tests/conformance
+		-m "emulators and not faults and not airflow and not registry and not languages" --ignore tests/conformance
 	@$(BIN)/pytest -q -m registry
+	@$(BIN)/pytest -q -m languages
 	@HEADRACE_PUBSUB_SERVICE=google-emulator FAULTS_SEED=20260314 $(BIN)/python -m tests.faults -m faults_quick
 
 fuzz: setup ## a million payloads that are no good, and the report; some minutes

@@ -50,6 +50,16 @@ _CASES: Final[tuple[tuple[str, str, dict[str, tuple[Any, str]]], ...]] = (
         },
     ),
     (
+        "microsecond",
+        "A microsecond has zeros in front: six digits in every time.",
+        {
+            "a_time": ("00:00:00.000001", '"00:00:00.000001"'),
+            "at_millis": ("2026-03-14T15:09:26.001000Z", '"2026-03-14T15:09:26.001000Z"'),
+            "at_local": ("2026-03-14T15:09:26.000001", '"2026-03-14T15:09:26.000001"'),
+            "at": ("2026-03-14T15:09:26.000001Z", '"2026-03-14T15:09:26.000001Z"'),
+        },
+    ),
+    (
         "markup",
         "Ampersands, angle brackets, slashes and apostrophes are not escaped.",
         {"a_string": ("a&b <i>c</i> d/e 'f'", "\"a&b <i>c</i> d/e 'f'\"")},

@@ -76,8 +76,9 @@ def assert_solves_the_task(producer: Producer, service: Service, events: int = E
         assert not counts.dead_lettered, f"version {version}: {reasons(service, counts.dead_lettered.total())}"
     wrong = differing(service, producer.source, events)
     assert not wrong, "\n".join(wrong)
-    found = (counts.written, counts.duplicates)
-    assert found == (events, events), f"written and duplicates are {found}, of {events} events published twice"
+    assert counts.written == events, f"{counts.written} of {events} events are written"
+    # A client that waits long for a confirmation sends a message again by itself: then there are more.
+    assert counts.duplicates >= events, f"{counts.duplicates} duplicates of {events} events published twice"
     audited = audit(project)
     assert audited.returncode == 0, audited.stdout + audited.stderr
     assert "reconciled" in audited.stderr.split()
