@@ -30,7 +30,8 @@ static int32_t check_node(const plan *checked, int32_t place, int32_t limit, int
     const node *op = checked->nodes + place;
     bool good = depth <= MAX_LEVELS && op->code >= 0 && op->code < JSON_CODE_COUNT && op->next > place &&
                 op->next <= limit && is_text(checked, op->name, false) && is_text(checked, op->tag, true) &&
-                is_text(checked, op->absent, true) && is_text(checked, op->null, true) && op->precision >= 0 &&
+                is_text(checked, op->logical_tag, true) && is_text(checked, op->absent, true) &&
+                is_text(checked, op->null, true) && op->precision >= 0 &&
                 op->precision <= 76 && op->size <= MAX_TEXT && op->digits >= 0 && op->digits <= 9 &&
                 (op->part == 3 || op->part == 9);
     if (!good || !names_are_sound(checked, op, place)) return -1;

@@ -42,7 +42,7 @@ typedef struct {
     int32_t code, optional;
     int32_t next; /* the node after this one and all below it */
     uint32_t forms;
-    int32_t name, tag, absent, null; /* indexes of texts; NO_TEXT: none */
+    int32_t name, tag, logical_tag, absent, null; /* indexes of texts; NO_TEXT: none */
     int32_t first, count;            /* the part of the names: fields of a record or symbols of an enum, sorted */
     int32_t power, digits, part, precision, size, ignore;
     int64_t low, high;

@@ -196,11 +196,18 @@ static enum json_fault read_bare(machine *vm, int32_t place) {
     return refuse(vm, place, read_value(vm, op));
 }
 
+/* Return whether *key* is the text of this index. */
+static bool is_named(const plan *from, int32_t name, const text *key) {
+    if (name < 0) return false;
+    span wanted = from->spans[name];
+    return key->length == wanted.length && !memcmp(key->bytes, from->bytes + wanted.at, (size_t)wanted.length);
+}
+
 /* Read {"string": "value"}. */
 static enum json_fault read_tagged(machine *vm, int32_t place) {
     reader *in = &vm->in;
     const uint8_t *start = in->at;
-    span tag = vm->plan->spans[vm->plan->nodes[place].tag];
+    const node *op = vm->plan->nodes + place;
     text found;
     if (*start != '{') return fail_at(vm, place, start, NO_BRANCH);
     in->at++;
@@ -208,7 +215,7 @@ static enum json_fault read_tagged(machine *vm, int32_t place) {
     if (fault == ACCEPTED && *in->at == '}') return fail_at(vm, place, start, NO_BRANCH);
     if (fault == ACCEPTED) fault = read_key(in, &found);
     if (fault != ACCEPTED) return refuse(vm, place, fault);
-    if (found.length != tag.length || memcmp(found.bytes, vm->plan->bytes + tag.at, (size_t)tag.length)) {
+    if (!is_named(vm->plan, op->tag, &found) && !is_named(vm->plan, op->logical_tag, &found)) {
         return fail_at(vm, place, start, NO_BRANCH);
     }
     fault = read_bare(vm, place);

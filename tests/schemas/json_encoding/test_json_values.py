@@ -112,6 +112,16 @@ READ: list[tuple[Any, JsonRules, str, Any]] = [
     (["null", "string"], AVRO_JSON, '{"string":"x"}', "x"),
     (["null", TIER], AVRO_JSON, '{"shop.Tier":"VIP"}', "VIP"),
     (["null", MICROS], AVRO_JSON, '{"long":1700000000000000}', "2023-11-14T22:13:20Z"),
+    (["null", MICROS], AVRO_JSON, '{"long.timestamp-micros":1700000000000000}', "2023-11-14T22:13:20Z"),
+    ([MILLIS, "null"], AVRO_JSON, '{"long.timestamp-millis":1700000000000}', "2023-11-14T22:13:20Z"),
+    ([MONEY], AVRO_JSON, '{"bytes.decimal":"\\u0004\\u00d2"}', "12.34"),
+    (
+        {"type": "array", "items": ["null", DATE]},
+        AVRO_JSON,
+        '[{"int.date":-1},{"int":0}]',
+        ["1969-12-31", "1970-01-01"],
+    ),
+    ({"type": "map", "values": ["null", TIME]}, AVRO_JSON, '{"a":{"int.time-millis":1}}', {"a": "00:00:00.001000"}),
 ]
 
 
@@ -122,6 +132,10 @@ def test_a_value_is_read_exactly(kind: str, type_: Any, rules: JsonRules, text: 
 
 
 REFUSED: list[tuple[Any, JsonRules, str, str]] = [
+    (["null", MICROS], AVRO_JSON, '{"long.timestamp-millis":1}', "no branch of its union"),
+    (["null", MICROS], AVRO_JSON, '{"":1}', "no branch of its union"),
+    (["null", "long"], AVRO_JSON, '{"long.timestamp-micros":1}', "no branch of its union"),
+    (["null", FIXED_MONEY], AVRO_JSON, '{"bytes.decimal":"\\u0004"}', "no branch of its union"),
     ("boolean", STRICT, "1", "a number where the contract has true or false"),
     ("int", STRICT, "2147483648", "an int beyond 32 bits"),
     ("int", STRICT, "1.5", "a number with a fraction where the contract has a whole number"),

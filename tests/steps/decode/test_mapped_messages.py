@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -347,6 +348,7 @@ def test_a_cloudevent_without_its_context_is_refused(structured: bool, change: d
         (b'{"data":1,"data_base64":"QQ=="}', "data: data and data_base64 in one event"),
         (b'{"data_base64":"Q"}', "data_base64: not text in base64"),
         (b'{"data_base64":7}', "data_base64: not text in base64"),
+        (b'{"data_base64":1234}', "data_base64: not text in base64"),
         (b'{"specversion":"1.0","id":"1","source":"/s","type":"t"}', "an empty payload"),
     ],
 )
@@ -366,6 +368,29 @@ def test_a_structured_event_keeps_every_digit_of_its_data() -> None:
     event = f'\ufeff {{"specversion":"1.0" ,"id":"1","source":"/s","data": {data} ,"type":"t"}} '
 
     assert str(row(a_message(event.encode()), contract)["total"]) == "123456789012345678.123456789012"
+
+
+@pytest.mark.parametrize(("value", "text"), [(5, "5"), (-2147483648, "-2147483648"), (True, "true"), ("x", "x")])
+def test_an_extension_of_a_structured_event_is_the_text_that_binary_mode_has(value: Any, text: str) -> None:
+    contract = a_contract(
+        envelope="cloudevents-structured",
+        encoding="json",
+        metadata={"sequence": {"attribute": "ce-sequence", "pii": "none"}},
+    )
+    context = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "sequence": value}
+    event = json.dumps({**context, "data": {"at": "2026-03-14T15:09:26Z"}})
+
+    assert row(a_message(event.encode()), contract)["sequence"] == text
+
+
+@pytest.mark.parametrize("attributes", [{}, {"Content-Type": "application/cloudevents+json"}])
+def test_the_data_of_a_structured_event_has_its_own_content_type(attributes: dict[str, str]) -> None:
+    contract = a_contract(envelope="cloudevents-structured", encoding=["datum", "json"])
+    context = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
+    datum = {"datacontenttype": "application/avro", "data_base64": b64encode(an_event(contract)).decode()}
+
+    for data in (datum, {"data": {"at": MOMENT.isoformat()}}):  # data without a content type is JSON
+        assert row(a_message(json.dumps({**context, **data}).encode(), attributes), contract)["at"] == MOMENT
 
 
 def test_one_event_by_two_bindings_has_one_id() -> None:

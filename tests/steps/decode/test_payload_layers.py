@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import os
+import re
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -41,7 +42,7 @@ def test_what_is_compressed_as_stated_is_read(kind: Compression) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["content-encoding", "Content-Encoding"])
+@pytest.mark.parametrize("name", ["content-encoding", "Content-Encoding", "CONTENT-ENCODING"])
 def test_the_attribute_says_how_a_payload_is_compressed(kind: Compression, name: str) -> None:
     encoding = Encoding(compression=Compression.CONTENT_ENCODING)
 
@@ -49,6 +50,13 @@ def test_the_attribute_says_how_a_payload_is_compressed(kind: Compression, name:
     assert unpack(DATA, encoding, {name: "identity"}) == unpack(DATA, encoding, {}) == DATA
     with pytest.raises(UndecodableError, match="none of gzip, deflate, zstd and identity"):
         unpack(DATA, encoding, {name: "br"})
+
+
+def test_deflate_without_zlibs_header_is_refused_by_the_name_of_its_format() -> None:
+    raw = zlib.compressobj(wbits=-15)
+
+    with pytest.raises(UndecodableError, match=re.escape("not deflate in zlib's format (RFC 1950)")):
+        unpack(raw.compress(DATA) + raw.flush(), Encoding(compression=Compression.DEFLATE), {})
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,6 +12,7 @@ from headrace.schemas.json_encoding.plan import NO_SIZE, Code, Node
 from headrace.schemas.json_encoding.refused_types import refuse_types
 from headrace.schemas.json_encoding.rules import JsonRules, UnknownKeys
 from headrace.schemas.model import (
+    AVRO_TYPES,
     MISSING,
     NOTHING,
     Array,
@@ -35,6 +36,9 @@ _NO_BYTES: Final = b"\0"
 _NOT_A_NUMBER: Final = {Code.FLOAT: bytes.fromhex("0000c07f"), Code.DOUBLE: bytes.fromhex("000000000000f87f")}
 _EMPTY: Final = frozenset({Code.ARRAY, Code.MAP, Code.STRING, Code.BYTES})
 _ZEROS: Final = {Code.BOOLEAN: b"\0", Code.WHOLE: b"\0", Code.FLOAT: bytes(4), Code.DOUBLE: bytes(8)}
+_NAMED_BY_GOAVRO: Final = frozenset(
+    {Kind.DATE, Kind.TIME_MILLIS, Kind.TIME_MICROS, Kind.TIMESTAMP_MILLIS, Kind.TIMESTAMP_MICROS}
+)
 # Exponent of ten from a unit to seconds.
 _TO_SECONDS: Final[Mapping[Form, int]] = {
     Form.SECONDS: 0,
@@ -102,7 +106,7 @@ class _Planner:
         return Node(Code.RECORD, name, children=children, ignore=ignore)
 
     def _field(self, field: Field, where: str) -> Node:
-        node = self._single(field.single, self.node(field.type, where, field.name))
+        node = self._single(field.single, field.type, self.node(field.type, where, field.name))
         if field.default is not MISSING:
             return replace(node, absent=default_datum(_plain_field(field), where))
         return replace(node, absent=self._absent(node))
@@ -119,23 +123,25 @@ class _Planner:
         """Return the plan of one value."""
         return replace(self._node(type_, where, name), stated=not self._rules.tagged)
 
-    def _single(self, name: str, node: Node) -> Node:
+    def _single(self, name: str, type_: Type, node: Node) -> Node:
         """Return the plan of a value that is written as a union of one type: in Avro's JSON with the type's name."""
-        return replace(node, tag=name) if name and self._rules.tagged else node
+        return replace(node, tag=name, logical_tag=_logical_tag(type_)) if name and self._rules.tagged else node
 
     def _node(self, type_: Type, where: str, name: str) -> Node:
         match type_:
             case Optional(item, null_first, branch):
-                tag = branch if self._rules.tagged else None
-                return replace(self.node(item, where, name), optional=1 if null_first else 2, tag=tag, null=None)
+                node = self._single(branch, item, self.node(item, where, name))
+                return replace(node, optional=1 if null_first else 2, null=None)
             case Record():
                 return self._record(type_, where, name)
             case Array(items, single):
                 null = _NO_BYTES if Form.EMPTY in self._rules.null else None
-                return Node(Code.ARRAY, name, null=null, children=(self._single(single, self.node(items, where, "")),))
+                return Node(
+                    Code.ARRAY, name, null=null, children=(self._single(single, items, self.node(items, where, "")),)
+                )
             case Map(values, single):
                 null = _NO_BYTES if Form.EMPTY in self._rules.null else None
-                children = (Node(Code.STRING, "key"), self._single(single, self.node(values, where, "value")))
+                children = (Node(Code.STRING, "key"), self._single(single, values, self.node(values, where, "value")))
                 return Node(Code.MAP, name, null=null, children=children)
             case Enumeration(symbols):
                 return Node(Code.ENUM, name, self._rules.enums, "enums", symbols=symbols)
@@ -201,6 +207,17 @@ class _Planner:
         power = _TO_SECONDS[unit] + digits if unit in _TO_SECONDS else 0
         part = 3 if Form.ARRAY_MILLIS in forms else 9
         return Node(code, name, forms, setting, low=low, high=high, beyond=why, power=power, digits=digits, part=part)
+
+
+def _logical_tag(type_: Type) -> str | None:
+    """Return the name that Go's goavro gives to a type with a logical type that it knows; None for other types."""
+    match type_:
+        case Decimal(size=None):
+            return "bytes.decimal"
+        case Scalar(kind) if kind in _NAMED_BY_GOAVRO:
+            return f"{AVRO_TYPES[kind]}.{kind}"
+        case _:
+            return None
 
 
 def _null_of(node: Node) -> bytes:

@@ -12,7 +12,7 @@ from headrace.schemas.json_encoding.plan import NO_SIZE, Code, Node
 from headrace.schemas.model import Decimal
 from headrace.schemas.scalars import longest_decimal
 
-_NODE: Final = struct.Struct("=3iI12i2q")
+_NODE: Final = struct.Struct("=3iI13i4x2q")
 _NONE: Final = -1
 
 
@@ -66,6 +66,7 @@ class _Packer:
             bits(node.forms),
             self._text(node.name.encode()),
             self._text(None if node.tag is None else node.tag.encode()),
+            self._text(None if node.logical_tag is None else node.logical_tag.encode()),
             self._text(node.absent),
             self._text(node.null),
             first,

@@ -43,8 +43,9 @@ class Node:
     """One value of a record.
 
     *optional* is 1 if null is the first branch of its union, 2 if it is the second, 0 without a union. *tag* is the key
-    of the other branch in Avro's JSON encoding. *absent* and *null* are the Avro bytes for an absent key and for a null
-    without a union; None if these are refused. *ignore* is set for a record whose unknown keys are ignored.
+    of the other branch in Avro's JSON encoding, and *logical_tag* the one with its logical type, which Go's goavro
+    writes in place of it. *absent* and *null* are the Avro bytes for an absent key and for a null without a union; None
+    if these are refused. *ignore* is set for a record whose unknown keys are ignored.
 
     *power* is the exponent of ten from a number in JSON to the whole number in Avro, *digits* the digits after the
     point of that number's unit, *part* those of the last element of an array. *size* is the size of a fixed, or
@@ -57,6 +58,7 @@ class Node:
     setting: str = ""
     optional: int = 0
     tag: str | None = None
+    logical_tag: str | None = None
     absent: bytes | None = None
     null: bytes | None = None
     children: tuple[Node, ...] = ()

@@ -90,7 +90,7 @@ def _nullable(read: Read, null: bytes, before: bytes) -> Read:
 
 def _tagged(node: Node, read: Read) -> Read:
     """Return the reader of ``{"string": "value"}``."""
-    tag = (node.tag or "").encode()
+    tags = {each.encode() for each in (node.tag, node.logical_tag) if each is not None}
 
     def tagged(data: bytes, start: int) -> tuple[bytes, int]:
         if data[start] != OPEN_OBJECT:
@@ -99,7 +99,7 @@ def _tagged(node: Node, read: Read) -> Read:
         if data[at] == CLOSE_OBJECT:
             raise Refusal(Fault.NO_BRANCH, start, node)
         key, at = _key(data, at)
-        if key != tag:
+        if key not in tags:
             raise Refusal(Fault.NO_BRANCH, start, node)
         value, at = read(data, at)
         at = skip_blanks(data, at)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -18,9 +18,20 @@ from headrace.schemas.strict_json import InvalidJsonError, read_json
 
 PREFIXES: Final = ("ce-", "ce_")
 STRUCTURED: Final = "application/cloudevents+json"
+_JSON: Final = "application/json"  # what data without a content type is
+_DATA: Final = ("data", "data_base64")
 _REQUIRED: Final = ("ce-id", "ce-source", "ce-type")
 _VERSION: Final = "1.0"
+_TEXTS: Final = frozenset(
+    {"specversion", "id", "source", "type", "time", "subject", "dataschema", "datacontenttype", *_DATA}
+)  # members that are texts; extensions may also be whole numbers and booleans
 _SPACE: Final = " \t\n\r"
+
+
+class _Whole(NamedTuple):
+    """A whole number of an event in structured mode, as it is written."""
+
+    digits: str
 
 
 class CloudEvent(NamedTuple):
@@ -63,11 +74,21 @@ def read_structured(attributes: Mapping[str, str], data: bytes) -> CloudEvent:
         MalformedEnvelopeError: a context attribute is missing or invalid.
     """
     members = _members(data)
-    context = {f"ce-{name}": value for name, (value, _) in members.items() if isinstance(value, str)}
-    context.pop("ce-data", None)
-    context.pop("ce-data_base64", None)
-    media = context.get("ce-datacontenttype", "").partition(";")[0].strip().lower()
-    return _checked({**attributes, **context}, media, _data(members))
+    context = dict(_context(members))
+    data_type = context.get("ce-datacontenttype", _JSON if "data" in members else "")
+    return _checked({**attributes, **context}, data_type.partition(";")[0].strip().lower(), _data(members))
+
+
+def _context(members: Mapping[str, tuple[Any, bytes]]) -> Iterator[tuple[str, str]]:
+    """Yield the context attributes as binary mode has them: whole numbers and booleans in their canonical text."""
+    for name, (value, _) in members.items():
+        match value:
+            case str() if name not in _DATA:
+                yield f"ce-{name}", value
+            case _Whole(digits) if name not in _TEXTS:
+                yield f"ce-{name}", digits
+            case bool() if name not in _TEXTS:
+                yield f"ce-{name}", "true" if value else "false"
 
 
 def _checked(found: dict[str, str], media: str, data: bytes) -> CloudEvent:
@@ -77,8 +98,8 @@ def _checked(found: dict[str, str], media: str, data: bytes) -> CloudEvent:
     for name in _REQUIRED:
         if not found.get(name):
             raise MalformedEnvelopeError(name, "is empty" if name in found else "is missing")
-    found["content-type"] = media
-    return CloudEvent(found, data)
+    found = {name: value for name, value in found.items() if name.lower() != "content-type"}
+    return CloudEvent({**found, "content-type": media}, data)
 
 
 def _data(members: Mapping[str, tuple[Any, bytes]]) -> bytes:
@@ -106,7 +127,7 @@ def _members(data: bytes) -> dict[str, tuple[Any, bytes]]:
 
 
 def _scan(text: str) -> Any:
-    decoder = json.JSONDecoder(parse_float=_no_text, parse_int=_no_text)
+    decoder = json.JSONDecoder(parse_float=_no_text, parse_int=_Whole)
     place = _after(text, 0, "{")
     while text[place] != "}":
         name, place = decoder.raw_decode(text, place)
@@ -119,7 +140,7 @@ def _scan(text: str) -> Any:
 
 
 def _no_text(digits: str) -> None:
-    """Read a number as a value that is no text: the bytes of data are taken as they are written."""
+    """Read a fraction as a value that no attribute can have: the bytes of data are taken as they are written."""
 
 
 def _after(text: str, place: int, sign: str) -> int:

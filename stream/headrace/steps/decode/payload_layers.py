@@ -19,7 +19,7 @@ T = TypeVar("T")
 SINGLE_OBJECT: Final = b"\xc3\x01"
 GLUE: Final = 3
 GLUE_PLAIN, GLUE_ZLIB = 0, 5
-_ENCODINGS: Final = ("content-encoding", "Content-Encoding")
+_CONTENT_ENCODING: Final = "content-encoding"
 _GZIP, _DEFLATE = 31, 15  # zlib's window bits: with gzip's header, and with zlib's (RFC 1950)
 
 
@@ -50,7 +50,7 @@ def unpack(data: bytes, encoding: Encoding, attributes: Mapping[str, str]) -> by
         case Compression.GZIP:
             return _inflate(data, _GZIP, "gzip")
         case Compression.DEFLATE:
-            return _inflate(data, _DEFLATE, "deflate")
+            return _inflate(data, _DEFLATE, "deflate in zlib's format (RFC 1950)")
         case Compression.ZSTD:
             return _unzstd(data)
         case _:
@@ -116,12 +116,12 @@ def _from_base64(data: bytes) -> bytes:
 
 
 def _as_attribute_says(data: bytes, attributes: Mapping[str, str]) -> bytes:
-    name = next((attributes[each] for each in _ENCODINGS if each in attributes), "identity")
+    name = next((value for each, value in attributes.items() if each.lower() == _CONTENT_ENCODING), "identity")
     match name.strip().lower():
         case "gzip" | "x-gzip":
             return _inflate(data, _GZIP, "gzip")
         case "deflate":
-            return _inflate(data, _DEFLATE, "deflate")
+            return _inflate(data, _DEFLATE, "deflate in zlib's format (RFC 1950)")
         case "zstd":
             return _unzstd(data)
         case "identity":
