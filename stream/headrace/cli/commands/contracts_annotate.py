@@ -49,7 +49,8 @@ def annotate(
     if envelope == ATTRIBUTES:
         say(
             "its id is the message id, so an event that is published twice is two rows: name attributes, such as "
-            'id = {attributes = ["kafka.topic", "kafka.partition", "kafka.offset"]}, where messages have them'
+            'id = {attributes = ["kafka.topic", "kafka.partition", "kafka.offset"]}, where messages have them, or add '
+            'fields that identify an event, such as identity = {fields = ["order_id"], id = "derive"}'
         )
     if open_ and not confirmed:
         say(f"{open_} of its fields seem not personal: remove the # before each that is not")

@@ -150,7 +150,8 @@ def _place(stop: Stop) -> str:
 
 def _print_attributes(shown: LetterDetails, reveal: bool) -> None:
     letter = shown.archived.refused
-    sys.stdout.write("\n")
+    if letter.attributes or letter.ordering_key:
+        sys.stdout.write("\n")
     names = sorted(letter.attributes, key=lambda name: (name not in shown.open_attributes, name))
     for name in names[:MOST_FIELDS]:
         value = letter.attributes[name]
