@@ -30,7 +30,11 @@ class RegistryClient:
 
     def reach(self) -> None:
         """Check that the registry answers as one does."""
-        if not isinstance(self._json(f"{self.url}/schemas/types"), list):
+        try:
+            answer = self._json(f"{self.url}/schemas/types")
+        except NotInRegistryError:
+            answer = None
+        if not isinstance(answer, list):
             raise self._wrong()
 
     def hash_of_id(self, space: IdSpace, schema_id: int) -> str:
