@@ -17,6 +17,7 @@ from headrace.schemas.suggestions import FieldSuggestion, suggest_event_time, su
 from headrace.util.output import check_format, say, show
 
 ATTRIBUTES: Final = "attributes"
+_DATUM: Final = "datum"
 _NAME: Final = "<subject>.v<N>.avsc"
 
 
@@ -29,6 +30,8 @@ def annotate(
 ) -> None:
     """Write the sidecar of a schema, and print each suggestion.
 
+    Without an *envelope*, messages in another *encoding* than a datum are taken to be those of any client.
+
     Raises:
         SettingsError: *file* is not a schema with the name of a contract.
         ContractError: the schema cannot be read.
@@ -36,6 +39,7 @@ def annotate(
     """
     check_format(format_)
     subject, avro = _schema(file)
+    envelope = envelope or (ATTRIBUTES if encoding not in (None, _DATUM) else None)
     record = parse_record(avro, file.name).record
     time, fields = suggest_event_time(record), suggest_fields(record, avro)
     given = {"encoding": encoding, "envelope": _envelope(envelope)}
