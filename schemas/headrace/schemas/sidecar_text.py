@@ -23,8 +23,8 @@ def sidecar_text(
 
 
 def _table(table: str, time: TimeSuggestion, more: Mapping[str, Any]) -> Iterator[str]:
-    yield "# Annotations of the schema beside this file."
-    yield f"# {_PAGE} explains each."
+    yield "# Annotations of the schema beside this file. Each is explained in"
+    yield f"# {_PAGE}"
     yield f"table = {_toml(table)}"
     yield f"event_time = {_toml(time.rule)}  # {time.why}"
     yield 'late_after = "30d"  # an older event becomes a dead letter'
@@ -35,7 +35,7 @@ def _table(table: str, time: TimeSuggestion, more: Mapping[str, Any]) -> Iterato
 
 def _fields(fields: Sequence[FieldSuggestion], confirmed: bool) -> Iterator[str]:
     if not confirmed:
-        yield "# Which fields are personal. Check each line, and remove the # where a field is not personal."
+        yield "# Check each line, and remove the # where a field is not personal."
     yield "[fields]"
     for each in fields:
         line = f"{_toml(each.path)} = {{pii = {_toml('none' if each.pii is None else _pii(each.pii))}}}"
