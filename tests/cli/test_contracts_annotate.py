@@ -46,6 +46,15 @@ def test_a_sidecar_says_the_encoding_and_the_envelope(tmp_path: Path) -> None:
     assert ([each.frame for each in options.encodings], options.envelope.kind) == (["single-object"], "attributes")
 
 
+@pytest.mark.parametrize("schema", sorted((SAMPLES / "schemas").glob("*.avsc")), ids=lambda file: file.name)
+@pytest.mark.parametrize("encoding", ["datum", "confluent", "single-object", "avro-json"])
+@pytest.mark.parametrize("envelope", [[], ["--envelope", "attributes"], ["--envelope", "cloudevents"]])
+def test_a_first_sidecar_loads_as_it_is(schema: Path, encoding: str, envelope: list[str], tmp_path: Path) -> None:
+    annotate(a_schema(tmp_path, schema.read_text()), "--confirm", "--encoding", encoding, *envelope)
+
+    assert Registry.load(tmp_path).subjects == ("order_placed",)
+
+
 def test_nothing_that_is_there_is_replaced(tmp_path: Path) -> None:
     file = a_schema(tmp_path)
     annotate(file)

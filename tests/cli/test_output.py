@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 import structlog
 
-from headrace.runtime.exit_codes import explain
+from headrace.errors import Exit
+from headrace.runtime.exit_codes import explain, explain_faults
 from headrace.runtime.logs import set_up_logs
+from headrace.schemas.errors import ContractError
+from headrace.schemas.faults import together
 from headrace.util.output import say, show
 from headrace.util.terminal_columns import counted, print_columns
 
@@ -148,3 +151,14 @@ def test_a_log_line_shows_control_characters_escaped(capsys: pytest.CaptureFixtu
     output = capsys.readouterr().err
     assert "2J" in output
     assert output.rstrip("\n").isprintable()
+
+
+def test_each_fault_of_contracts_is_a_sentence() -> None:
+    faults = [ContractError(f"orders.v1.{name}", "not classified", "add pii") for name in ("a", "b")]
+    code, sentences = explain_faults(together(faults))
+    assert (code, len(sentences)) == (Exit.CONFIGURATION, 2)
+    assert sentences == [
+        "orders.v1.a: not classified; add pii [HR-101]",
+        "orders.v1.b: not classified; add pii [HR-101]",
+    ]
+    assert explain_faults(ValueError("x"))[1] == [explain(ValueError("x"))[1]]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from headrace.cli.commands.query import plain
+from headrace.cli.commands.query import _print, plain
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,23 @@ from headrace.cli.commands.query import plain
 def test_each_type_of_bigquery_has_one_form_that_json_can_hold(value: Any, shown: Any) -> None:
     assert plain(value) == shown
     json.dumps(plain(value))
+
+
+def test_a_table_shows_names_and_values_as_a_query_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"order_id": "o-1", "_event_time": 1_796_026_860_824, "customer": {"name": "Ö"}, "coupon": None, "total": 0.5}
+    _print([*row], [row], 1, None, "table")
+    heading, values = capsys.readouterr().out.splitlines()
+    assert heading.split() == [*row]
+    assert values.split("  ")[0] == "o-1"
+    assert [word in values for word in ("1796026860824", '{"name": "Ö"}', "null", "0.5")] == [True] * 4
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_a_name_stays_in_one_piece_on_every_terminal(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    row = {f"a_name_of_{number}_words": "a value of some words" for number in range(4)}
+    _print([*row], [row], 1, None, "table")
+    words = capsys.readouterr().out.split()
+    assert [name for name in row if name not in words] == []

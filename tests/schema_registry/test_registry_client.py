@@ -260,3 +260,9 @@ def test_any_answer_is_read_or_refused(status: int, body: bytes) -> None:
     for question in questions:
         with contextlib.suppress(NotInRegistryError, RegistryAnswerError, UnusableSchemaError):
             question()
+
+
+def test_a_registry_without_types_is_a_wrong_address_and_no_missing_id(registry: RegistryServer) -> None:
+    registry.answers("/schemas/types", a_reply({"error_code": 40403, "message": "not found"}, 404))
+    with pytest.raises(RegistryAnswerError, match=rf"{registry.url}/subjects must be a list"):
+        client_of(registry).reach()

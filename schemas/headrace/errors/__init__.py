@@ -36,3 +36,8 @@ class HeadraceError(Exception):
     def __init_subclass__(cls, *, error_code: str, exit_code: Exit) -> None:
         super().__init_subclass__()
         cls.error_code, cls.exit_code = error_code, exit_code
+
+    @property
+    def faults(self) -> tuple[HeadraceError, ...]:
+        """Each fault as an error of its own, where one error has several."""
+        return (self,)

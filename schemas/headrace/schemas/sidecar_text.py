@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from headrace.schemas.classification import Pii
 from headrace.schemas.suggestions import FieldSuggestion, TimeSuggestion
+
+_PAGE: Final = "https://github.com/headrace/headrace/blob/main/docs/foreign-messages.md"
 
 
 def sidecar_text(
@@ -21,7 +23,8 @@ def sidecar_text(
 
 
 def _table(table: str, time: TimeSuggestion, more: Mapping[str, Any]) -> Iterator[str]:
-    yield "# Annotations of the schema beside this file: docs/foreign-messages.md explains each."
+    yield "# Annotations of the schema beside this file. Each is explained in"
+    yield f"# {_PAGE}"
     yield f"table = {_toml(table)}"
     yield f"event_time = {_toml(time.rule)}  # {time.why}"
     yield 'late_after = "30d"  # an older event becomes a dead letter'
@@ -32,12 +35,12 @@ def _table(table: str, time: TimeSuggestion, more: Mapping[str, Any]) -> Iterato
 
 def _fields(fields: Sequence[FieldSuggestion], confirmed: bool) -> Iterator[str]:
     if not confirmed:
-        yield "# Suggested by names and tags. Check each line, and remove the # where a field is not personal."
+        yield "# Check each line, and remove the # where a field is not personal."
     yield "[fields]"
     for each in fields:
         line = f"{_toml(each.path)} = {{pii = {_toml('none' if each.pii is None else _pii(each.pii))}}}"
         if each.pii is not None:
-            yield f"{line}  # by {each.why}"
+            yield f"{line}  # suggested by {each.why}"
         else:
             yield line if confirmed else f"# {line}"
 

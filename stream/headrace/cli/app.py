@@ -31,7 +31,7 @@ from headrace.cli.status_group import STATUS_EXAMPLES, TAIL_EXAMPLES, status, ta
 from headrace.cli.tallies_group import tallies_app
 from headrace.cli.template_group import template_app
 from headrace.errors import Exit
-from headrace.runtime.exit_codes import explain
+from headrace.runtime.exit_codes import explain_faults
 
 app = command_group("Stream events from Pub/Sub to BigQuery.")
 
@@ -91,11 +91,11 @@ def main() -> None:
             sys.stdout.flush()  # while an error can still be reported
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
-    except Exception as error:  # the outermost handler: print a sentence and return a stable exit code
-        code, sentence = explain(error)
+    except Exception as error:  # the outermost handler: print what is wrong and return a stable exit code
+        code, sentences = explain_faults(error)
         if code != Exit.READER_GONE:
             from headrace.util.output import say
             from headrace.util.terminal_safe import safe
 
-            say(f"headrace: {safe(sentence)}")
+            say("\n".join(f"headrace: {safe(sentence)}" for sentence in sentences))
         sys.exit(code)

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from headrace.config.key_files import read_secret_file
 from headrace.config.profiles import SettingsError
 from headrace.config.registry_settings import RegistrySettings
+from headrace.schema_registry.asked_ids import ids_asked_of
 from headrace.schema_registry.registry_access import ReadAuthorization, RegistryAccess, basic, no_authorization
+from headrace.schema_registry.registry_client import RegistryClient
 from headrace.schema_registry.registry_errors import RegistryRefusedError
 from headrace.schema_registry.registry_url import checked_url, native_url_of, origin_of
+from headrace.schemas.registry import Registry
+from headrace.steps.decode.schema_versions import AskFor, ask_nobody
 
 
 def access_of(settings: RegistrySettings) -> RegistryAccess | None:
@@ -57,6 +61,16 @@ def access_to(url: str | None, settings: RegistrySettings) -> RegistryAccess:
     access = access_of(settings.model_copy(update={"url": named, "native_url": native}))
     assert access is not None  # noqa: S101 it has a URL
     return access
+
+
+def ask_for_ids(settings: RegistrySettings, contracts: Registry) -> AskFor:
+    """Return what a command asks for schema ids: the registry of *settings*, or nobody without one.
+
+    Raises:
+        SettingsError: a file with a secret cannot be used.
+    """
+    access = access_of(settings)
+    return ask_nobody if access is None else ids_asked_of(RegistryClient(access), contracts)
 
 
 def _authorization(settings: RegistrySettings) -> ReadAuthorization:

@@ -41,7 +41,7 @@ class Route:
         """Return why a message with these *attributes* belongs to no subject, without any value."""
         if self.by_schema:
             return (
-                f"no schema id of a subject of {short_name(self.subscription)}; pin it with schema_ids or fingerprints "
+                f"no schema id of a subject of {short_name(self.subscription)}; list it in schema_ids or fingerprints "
                 "in the contract of its subject, or filter the subscription"
             )
         why = "is of no subject" if self.attribute in attributes else "is missing"

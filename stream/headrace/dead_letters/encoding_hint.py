@@ -9,7 +9,7 @@ from headrace.dead_letters.letter_form import LetterForm
 from headrace.dead_letters.nearest_contract import Match, nearest
 from headrace.dead_letters.other_encoding import OtherEncoding, other_encoding
 from headrace.schemas.message_rules.encoding import Encoding
-from headrace.schemas.message_rules.encoding_words import pinned
+from headrace.schemas.message_rules.encoding_words import listed
 from headrace.schemas.registry import Registry
 
 
@@ -57,4 +57,4 @@ def _schema_id(form: LetterForm, match: Match) -> str:
     own = form.newest is not None and match.contract.subject == form.newest.subject
     if not own or form.claimed is not None or form.schema_id is None:
         return ""
-    return f"write {pinned(form.schema_id)} in {match.contract.ref.short}, if that is the id of its schema"
+    return f"write {listed(form.schema_id)} in {match.contract.ref.short}, if that is the id of its schema"

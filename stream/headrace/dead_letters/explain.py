@@ -27,14 +27,24 @@ from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.salvage import salvage
 from headrace.schemas.trace import Leaf, Trace, pii_at, trace
 from headrace.steps.decode.opened_messages import behind
+from headrace.steps.decode.schema_versions import AskFor, ask_nobody
 
 
 def explain(
-    registry: Registry, subject: str, attributes: Mapping[str, str], data: bytes, *, reveal: bool = False
+    registry: Registry,
+    subject: str,
+    attributes: Mapping[str, str],
+    data: bytes,
+    *,
+    reveal: bool = False,
+    ask_for: AskFor = ask_nobody,
 ) -> Explanation:
-    """Explain why a message of *subject*'s topic is refused. With *reveal*, hide no value. Raises nothing."""
-    form = form_of(registry, Message(subject, data, attributes, ANY_ID, 0))
-    payload, check = form.payload, would_decode(registry, subject, attributes, data)
+    """Explain why a message of *subject*'s topic is refused. With *reveal*, hide no value. Raises nothing.
+
+    *ask_for* returns the registry's ids of a subject.
+    """
+    form = form_of(registry, Message(subject, data, attributes, ANY_ID, 0), ask_for)
+    payload, check = form.payload, would_decode(registry, subject, attributes, data, ask_for)
     contract = _find(registry, form.claimed) if form.is_datum else None
     match = nearest(registry, subject, form.claimed, payload, form.start, form.encoding) if form.is_datum else None
     record = _record(contract, match, form)

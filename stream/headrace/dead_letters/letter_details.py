@@ -14,6 +14,7 @@ from headrace.dead_letters.open_attributes import open_attributes
 from headrace.dead_letters.service import ChoiceError, LetterService
 from headrace.dead_letters.would_decode import would_decode
 from headrace.schemas.registry import Registry
+from headrace.steps.decode.schema_versions import AskFor, ask_nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,17 @@ class LetterDetails:
 
 
 def details_of(
-    service: LetterService, letter: LetterSummary, registry: Registry, *, reveal: bool = False, why: str = ""
+    service: LetterService,
+    letter: LetterSummary,
+    registry: Registry,
+    *,
+    reveal: bool = False,
+    why: str = "",
+    ask_for: AskFor = ask_nobody,
 ) -> LetterDetails:
     """Explain a letter with *registry*. With *reveal*, show personal values, which needs *why* and is recorded.
+
+    *ask_for* returns the registry's ids of a subject.
 
     Raises:
         ChoiceError: a piece of the letter is not collected yet, or *why* is empty.
@@ -46,8 +55,8 @@ def details_of(
     if archived is None:
         raise ChoiceError(f"{letter.letter_id}: not completely collected yet; try again in a minute")
     refused, edited = archived.refused, archived.edited
-    explanation = explain(registry, refused.subject, refused.attributes, refused.data, reveal=reveal)
-    check = would_decode(registry, edited.subject, edited.attributes, edited.data) if edited else None
+    explanation = explain(registry, refused.subject, refused.attributes, refused.data, reveal=reveal, ask_for=ask_for)
+    check = would_decode(registry, edited.subject, edited.attributes, edited.data, ask_for) if edited else None
     attempts, facts = service.reader.attempts(refused.id), service.reader.facts(refused.id)
     form = form_of(registry, refused.as_message())
     seen = open_attributes(form.newest, refused.attributes)

@@ -22,6 +22,7 @@ from headrace.steps.decode.mapped_messages import MappedMessages
 from headrace.steps.decode.native_messages import is_native
 from headrace.steps.decode.opened_messages import GivenTime, RefusedError
 from headrace.steps.decode.payload_layers import Framed, read_header, unpack
+from headrace.steps.decode.schema_versions import AskFor, ask_nobody
 
 T = TypeVar("T")
 _PLAIN: Final = Encoding()
@@ -60,12 +61,12 @@ class LetterForm:
         return self.unread is None and self.encoding.body in (Body.DATUM, Body.CONTAINER)
 
 
-def form_of(registry: Registry, message: Message) -> LetterForm:
-    """Read *message* as far as possible. Raises nothing."""
+def form_of(registry: Registry, message: Message, ask_for: AskFor = ask_nobody) -> LetterForm:
+    """Read *message* as far as possible; *ask_for* returns the registry's ids of a subject. Raises nothing."""
     newest = _declaring(registry, message)
     if newest is None:
         return _native(message)
-    return _Reader(MappedMessages(registry, message.subject), newest, message).read()
+    return _Reader(MappedMessages(registry, message.subject, ask_for(message.subject)), newest, message).read()
 
 
 def _declaring(registry: Registry, message: Message) -> Contract | None:

@@ -13,7 +13,8 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "the publisher set it."
     ),
     Reason.UNKNOWN_SCHEMA: (
-        "Add the contract that it claims to the job's folder, deploy, and replay it; or choose one that fits with "
+        "Add the contract that it claims to the job's folder (`headrace contracts import` takes it from a registry), "
+        "deploy, and replay it; or choose one that fits with "
         "`headrace dead-letters edit {id} --as SUBJECT:VERSION`."
     ),
     Reason.BLOCKED_SUBJECT: (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from headrace.core.resource_names import Names
 from headrace.dead_letters.archive_reader import ArchiveReader
 from headrace.schemas.registry import Registry
+from headrace.steps.decode.schema_versions import AskFor, ask_nobody
 
 if TYPE_CHECKING:
     from google.pubsub_v1 import PublisherClient
@@ -31,7 +32,10 @@ class OperationInfo:
 
 @dataclass(frozen=True, slots=True)
 class ReplayContext:
-    """Clients, contracts and clocks of a replay. *clock* returns aware times in UTC, *seconds* monotonic seconds."""
+    """Clients, contracts and clocks of a replay. *clock* returns aware times in UTC, *seconds* monotonic seconds.
+
+    *ask_for* returns the registry's ids of a subject.
+    """
 
     reader: ArchiveReader
     archive: ArchiveWriter
@@ -40,6 +44,7 @@ class ReplayContext:
     names: Names
     clock: Callable[[], datetime]
     seconds: Callable[[], float]
+    ask_for: AskFor = ask_nobody
 
 
 @dataclass(slots=True)

@@ -16,6 +16,8 @@ from headrace.dead_letters.outgoing import unsendable_reason
 from headrace.dead_letters.routed_letter import LetterRouter
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.decode_messages import Decoder, decode_all
+from headrace.steps.decode.openers import opener_of
+from headrace.steps.decode.schema_versions import AskFor, ask_nobody
 from headrace.steps.window import assign_windows
 
 _ANY_WINDOW: Final = timedelta(days=1)  # the time bounds do not depend on the window
@@ -49,11 +51,13 @@ class LetterForecast:
 class Forecaster:
     """A forecaster with the contracts of a registry. It compiles the decoder of each subject once.
 
-    *routes* give a subject to letters of messages that belonged to none.
+    *routes* give a subject to letters of messages that belonged to none. *ask_for* returns the registry's ids of a
+    subject.
     """
 
-    def __init__(self, registry: Registry, routes: Routes | None = None) -> None:
+    def __init__(self, registry: Registry, routes: Routes | None = None, ask_for: AskFor = ask_nobody) -> None:
         self._registry = registry
+        self._ask_for = ask_for
         self._router = LetterRouter(routes or Routes(), registry)
         self._decoders: dict[str, Decoder] = {}
 
@@ -93,7 +97,8 @@ class Forecaster:
         """Return the refusals of the job, by index in *letters*."""
         decoder = self._decoders.get(subject)
         if decoder is None:
-            decoder = self._decoders[subject] = Decoder(self._registry, subject)
+            opener = opener_of(self._registry, subject, self._ask_for(subject))
+            decoder = self._decoders[subject] = Decoder(self._registry, subject, opener)
         messages = [letter.as_message() for letter in letters]
         refusals: list[Refusal] = []
         done = 0

@@ -82,7 +82,7 @@ class _Run:
         self._operation = operation
         self._limit = limit
         self._progress = progress
-        self._forecaster = Forecaster(context.registry, context.names.routes)
+        self._forecaster = Forecaster(context.registry, context.names.routes, context.ask_for)
         self._began = context.seconds()
 
     @contextmanager

@@ -17,6 +17,7 @@ from headrace.dead_letters.outgoing import is_stamped
 from headrace.dead_letters.prefetch import prefetch
 from headrace.dead_letters.replay_forecast import Forecast, Forecaster, LetterForecast
 from headrace.schemas.registry import Registry
+from headrace.steps.decode.schema_versions import AskFor, ask_nobody
 from headrace.util.batching import in_batches
 
 SENT_BY_DEFAULT: Final = frozenset({Forecast.PASSES, Forecast.UNKNOWN})
@@ -94,18 +95,20 @@ def plan_replay(
     most: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     routes: Routes | None = None,
+    ask_for: AskFor = ask_nobody,
 ) -> ReplayPlan:
     """Forecast the matching letters, the oldest first; only open ones unless *wanted* names states.
 
     Use only letters refused before *now* (aware), so that letters that a replay refuses again are not in the plan. Stop
     when *most* are chosen. Call *progress* with the number of letters checked and the number that match. Memory holds
-    all ids and two pages of letters. *routes* give a subject to letters of messages that belonged to none.
+    all ids and two pages of letters. *routes* give a subject to letters of messages that belonged to none;
+    *ask_for* returns the registry's ids of a subject.
 
     Raise the reader's errors.
     """
     until = now if wanted.until is None else min(now, wanted.until)
     wanted = replace(wanted, states=wanted.states or (State.OPEN,), until=until)
-    made, forecaster = ReplayPlan(wanted, forecasts, now), Forecaster(registry, routes)
+    made, forecaster = ReplayPlan(wanted, forecasts, now), Forecaster(registry, routes, ask_for)
     matching = [PlannedLetter(*each) for each in reader.sizes(wanted)]
     made.matching = len(matching)
 

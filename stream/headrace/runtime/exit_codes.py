@@ -57,6 +57,12 @@ def explain(error: BaseException) -> tuple[Exit, str]:
     return Exit.BUG, f"{type(error).__name__}: {hint}"
 
 
+def explain_faults(error: BaseException) -> tuple[Exit, list[str]]:
+    """Return the exit code of *error* and the sentences to print: one for each fault."""
+    explained = [explain(each) for each in (error.faults if isinstance(error, HeadraceError) else (error,))]
+    return explained[0][0], [sentence for _, sentence in explained]
+
+
 def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and type(error).__module__ == "builtins":
         return f"{error.filename or 'a file or a connection'}: {error.strerror.lower()}"

@@ -117,7 +117,9 @@ class BoundedHttp:
         if status >= 500 or status in _SLOW:
             raise self._away(f"answers with HTTP {status}", "look at its log")
         if 300 <= status < 400:
-            raise self._answer(f"redirects (HTTP {status})", "set schema_registry.url to the final address")
+            raise self._answer(
+                f"redirects (HTTP {status})", "set schema_registry.url to the final address, with its path"
+            )
         raise self._answer(f"answers with HTTP {status}", "check schema_registry.url")
 
     def _body(self, response: requests.Response, until: float) -> bytes:

@@ -88,7 +88,9 @@ def read_import(
             contracts[f"{subject}.v{version}{SUFFIX}"] = _content(schema)
             found = {f"{_type_of(each)}{SUFFIX}": _content(each) for each in needed.values()}
         except NotInRegistryError:
-            raise NotInRegistryError(f"{client.url}: has no {place}; look at its list of versions") from None
+            raise NotInRegistryError(
+                f"{client.url}: has no {place}; look at its list, {client.url}/subjects/{registry_subject}/versions"
+            ) from None
         except UnusableSchemaError as error:
             raise UnusableSchemaError(f"{place}: {error}") from None
         for name, content in found.items():

@@ -30,7 +30,11 @@ class RegistryClient:
 
     def reach(self) -> None:
         """Check that the registry answers as one does."""
-        if not isinstance(self._json(f"{self.url}/schemas/types"), list):
+        try:
+            answer = self._json(f"{self.url}/schemas/types")
+        except NotInRegistryError:
+            answer = None
+        if not isinstance(answer, list):
             raise self._wrong()
 
     def hash_of_id(self, space: IdSpace, schema_id: int) -> str:
@@ -134,9 +138,12 @@ class RegistryClient:
         return answer
 
     def _absent(self) -> NotInRegistryError:
-        return NotInRegistryError(f"{self.url}: has no such subject, version or id; check its name")
+        return NotInRegistryError(
+            f"{self.url}: has no such subject, version or id; look at its list, {self.url}/subjects"
+        )
 
     def _wrong(self) -> RegistryAnswerError:
         return RegistryAnswerError(
-            f"{self.url}: does not answer as a schema registry with Confluent's API; check schema_registry.url"
+            f"{self.url}: does not answer as a schema registry with Confluent's API; check schema_registry.url and "
+            f"its path: {self.url}/subjects must be a list (Apicurio's path is /apis/ccompat/v7)"
         )

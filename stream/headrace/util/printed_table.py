@@ -18,15 +18,18 @@ _HEADING: Final = 5  # cells that a heading keeps, however narrow the terminal i
 _GAP: Final = 2
 
 
-def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print *rows*, which have the same columns. A terminal too narrow for the columns gets a line for each value."""
-    cells = {column: [_cell(row[column]) for row in rows] for column in rows[0]}
-    widths = _widths(cells, room())
+def print_table(rows: Sequence[Mapping[str, Any]], *, verbatim: bool = False) -> None:
+    """Print *rows*, which have the same columns. A terminal too narrow for the columns gets a line for each value.
+
+    The names of columns become headings in words, or with *verbatim* stay as they are, in one piece.
+    """
+    headings = {column: column if verbatim else column.replace("_", " ") for column in rows[0]}
+    cells = {column: [_cell(row[column]) for row in rows] for column in headings}
+    widths = _widths(headings, cells, room(), ENDLESS if verbatim else _HEADING)
     if widths is None:
-        print_rows([{column: _cell(value) for column, value in row.items()} for row in rows])
+        print_rows([{headings[column]: _cell(value) for column, value in row.items()} for row in rows])
         return
     numeric = {column for column in cells if all(isinstance(row[column], int | float) for row in rows)}
-    headings = {column: column.replace("_", " ") for column in cells}
     _print_line(headings, widths, numeric, bold=sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
     for place in range(len(rows)):
         _print_line({column: values[place] for column, values in cells.items()}, widths, numeric)
@@ -42,19 +45,24 @@ def _print_line(cells: Mapping[str, str], widths: Mapping[str, int], numeric: se
         sys.stdout.write(f"\x1b[1m{line}\x1b[0m\n" if bold else f"{line}\n")
 
 
-def _widths(cells: Mapping[str, Sequence[str]], room: int) -> dict[str, int] | None:
+def _widths(
+    headings: Mapping[str, str], cells: Mapping[str, Sequence[str]], room: int, of_heading: int
+) -> dict[str, int] | None:
     """Return the width of each column, so that all fit into *room*; None if that is impossible.
 
-    Words of values have priority, up to a length; then come words of headings, whole values, and whole headings.
+    Words of values have priority, up to a length; then come words of headings, whole values, and whole headings. Each
+    heading keeps *of_heading* cells.
     """
     gaps = _GAP * (len(cells) - 1)
-    widths = {name: max(_longest(_words(cells[name]), _NARROW), min(_HEADING, len(name))) for name in cells}
+    widths = {
+        name: max(_longest(_words(cells[name]), _NARROW), min(of_heading, cell_len(headings[name]))) for name in cells
+    }
     if sum(widths.values()) + gaps > room:
         return None
     for wanted, partly in (
-        ({name: _longest(name.split("_")) for name in cells}, False),
+        ({name: _longest(headings[name].split()) for name in cells}, False),
         ({name: _longest(cells[name]) for name in cells}, True),
-        ({name: len(name) for name in cells}, False),
+        ({name: cell_len(headings[name]) for name in cells}, False),
     ):
         for name, size in wanted.items():
             fitting = widths[name] + room - gaps - sum(widths.values())

@@ -61,7 +61,8 @@ def print_columns(
         widths[place] -= given
         over -= given
     if over > 0:
-        print_rows([dict(zip(names, row, strict=True)) for row in rows])
+        titles = [name.replace("_", " ") for name in names]
+        print_rows([dict(zip(titles, row, strict=True)) for row in rows])
         return
     for row in cells:
         fitted = [
@@ -121,7 +122,7 @@ def print_rows(rows: Sequence[Mapping[str, str]]) -> None:
             sys.stdout.write("\n")
         column = max(len(name) for name in row) + 2
         for name, value in row.items():
-            print_labelled(name.replace("_", " "), value, column)
+            print_labelled(name, value, column)
 
 
 def print_labelled(label: str, text: str, column: int = 13) -> None:

@@ -63,10 +63,10 @@ def sidecar_setting(encoding: Encoding) -> str:
     return f"encoding = {_value(encoding, ' = ', quoted=False)}"
 
 
-def pinned(schema_id: int | bytes) -> str:
-    """Return how a contract pins the id or the fingerprint that a header has.
+def listed(schema_id: int | bytes) -> str:
+    """Return how a contract lists the id or the fingerprint that a header has.
 
-    >>> pinned(7)
+    >>> listed(7)
     '"schema_ids": [7]'
     """
     if isinstance(schema_id, int):

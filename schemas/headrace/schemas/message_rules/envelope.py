@@ -100,8 +100,8 @@ class EnvelopeRules:
 
 
 _ID: Final = (
-    'write {"attribute": "event-id"}, {"attributes": ["kafka.topic", "kafka.partition", "kafka.offset"]}, '
-    '{"fields": ["order_id"]} or "message_id"'
+    'write {"attribute": "event-id"}, {"attributes": ["kafka.topic", "kafka.partition", "kafka.offset"]} or '
+    '"message_id"; beside "message_id", "identity": {"fields": ["order_id"], "id": "derive"} makes ids of fields'
 )
 _VERSION: Final = 'write a whole number, {"attribute": "version"}, "schema_id" or "revision"'
 _SOURCE: Final = 'write a text, or {"attribute": "kafka.topic"}'

@@ -23,7 +23,7 @@ _ALGORITHM: Final = "CRC-64-AVRO"
 
 @dataclass(frozen=True, slots=True)
 class KnownSchemas:
-    """The names that the contracts of one subject pin, each with the version it means.
+    """The names that the contracts of one subject list, each with the version it means.
 
     *containers* has the versions of a schema in an Avro container, by the hash of its parsed form; the last is the
     newest.

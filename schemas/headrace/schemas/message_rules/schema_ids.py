@@ -1,4 +1,4 @@
-"""The names that other systems give to one version's schema, as its contract pins them."""
+"""The names that other systems give to one version's schema, as its contract lists them."""
 
 from __future__ import annotations
 

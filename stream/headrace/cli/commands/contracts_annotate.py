@@ -17,6 +17,7 @@ from headrace.schemas.suggestions import FieldSuggestion, suggest_event_time, su
 from headrace.util.output import check_format, say, show
 
 ATTRIBUTES: Final = "attributes"
+_DATUM: Final = "datum"
 _NAME: Final = "<subject>.v<N>.avsc"
 
 
@@ -29,6 +30,8 @@ def annotate(
 ) -> None:
     """Write the sidecar of a schema, and print each suggestion.
 
+    Without an *envelope*, messages in another *encoding* than a datum are taken to be those of any client.
+
     Raises:
         SettingsError: *file* is not a schema with the name of a contract.
         ContractError: the schema cannot be read.
@@ -36,6 +39,7 @@ def annotate(
     """
     check_format(format_)
     subject, avro = _schema(file)
+    envelope = envelope or (ATTRIBUTES if encoding not in (None, _DATUM) else None)
     record = parse_record(avro, file.name).record
     time, fields = suggest_event_time(record), suggest_fields(record, avro)
     given = {"encoding": encoding, "envelope": _envelope(envelope)}
@@ -49,7 +53,8 @@ def annotate(
     if envelope == ATTRIBUTES:
         say(
             "its id is the message id, so an event that is published twice is two rows: name attributes, such as "
-            'id = {attributes = ["kafka.topic", "kafka.partition", "kafka.offset"]}, where messages have them'
+            'id = {attributes = ["kafka.topic", "kafka.partition", "kafka.offset"]}, where messages have them, or add '
+            'fields that identify an event, such as identity = {fields = ["order_id"], id = "derive"}'
         )
     if open_ and not confirmed:
         say(f"{open_} of its fields seem not personal: remove the # before each that is not")

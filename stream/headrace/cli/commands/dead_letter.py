@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from headrace.cli.commands.dead_letters_history import letter_history, print_history
+from headrace.config.registry_access import ask_for_ids
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.console.letters_access import letters_of
@@ -32,9 +33,10 @@ def show_letter(settings: Settings, letter_id: str, reveal: bool, why: str, form
     if format_ == "ndjson":
         format_ = "json"
     registry = served(settings)
+    ask_for = ask_for_ids(settings.schema_registry, registry)
     with letters_of(settings) as service:
         letter = service.find_one(letter_id)
-        shown = details_of(service, letter, registry, reveal=reveal, why=why)
+        shown = details_of(service, letter, registry, reveal=reveal, why=why, ask_for=ask_for)
     if format_ == "json":
         print_json(_as_dict(shown, reveal))
     else:
@@ -148,7 +150,8 @@ def _place(stop: Stop) -> str:
 
 def _print_attributes(shown: LetterDetails, reveal: bool) -> None:
     letter = shown.archived.refused
-    sys.stdout.write("\n")
+    if letter.attributes or letter.ordering_key:
+        sys.stdout.write("\n")
     names = sorted(letter.attributes, key=lambda name: (name not in shown.open_attributes, name))
     for name in names[:MOST_FIELDS]:
         value = letter.attributes[name]

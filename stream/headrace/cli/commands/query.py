@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -20,6 +21,7 @@ from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.reachability import Service, reach
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, print_json, say, show
+from headrace.util.printed_table import print_table
 
 TABLE_ROWS: Final = 100
 _GIGABYTE: Final = 10**9
@@ -92,10 +94,24 @@ def _print(
         written = csv.writer(sys.stdout, lineterminator="\n")
         written.writerow(columns)
         written.writerows([row[name] for name in columns] for row in shown)
-    else:
+    elif format_ == "json":
         show("rows", list(shown), format_)
+    else:
+        _show_table([{name: _cell(value) for name, value in row.items()} for row in shown])
     if most is not None and total is not None and total > most:
         say(f"and {total - most:,} more rows; --limit shows more")
+
+
+def _show_table(rows: Sequence[Mapping[str, str]]) -> None:
+    """Print names of columns and values as a query can take them: without separators of thousands, and in JSON."""
+    if rows:
+        print_table(rows, verbatim=True)
+    else:
+        say("nothing to show")
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def plain(value: Any) -> Any:

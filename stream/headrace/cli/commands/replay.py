@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from headrace.cli.commands.replay_request import ReplayRequest
 from headrace.cli.commands.replay_screens import plan_as_dict, show_plan
+from headrace.config.registry_access import ask_for_ids
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.console.letters_access import confirmed, letters_of
@@ -28,7 +29,15 @@ def run_replay(settings: Settings, wanted: Filter, request: ReplayRequest, forma
             wanted = replace(wanted, states=tuple(State))
         line = ProgressLine("checked")
         made = plan_replay(
-            service.reader, registry, wanted, service.clock(), forecasts, request.most, line, settings.names.routes
+            service.reader,
+            registry,
+            wanted,
+            service.clock(),
+            forecasts,
+            request.most,
+            line,
+            settings.names.routes,
+            ask_for_ids(settings.schema_registry, registry),
         )
         line.end()
         if format_ == "table":

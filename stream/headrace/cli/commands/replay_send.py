@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from headrace.cli.commands.replay_request import ReplayRequest
 from headrace.cli.commands.replay_screens import plan_as_dict, result_as_dict, show_result
+from headrace.config.registry_access import ask_for_ids
 from headrace.config.settings import Settings
 from headrace.console.archive_access import open_archive
 from headrace.console.progress_line import ProgressLine
@@ -44,6 +45,7 @@ def send(
         names=settings.names,
         clock=lambda: datetime.now(UTC),
         seconds=time.monotonic,
+        ask_for=ask_for_ids(settings.schema_registry, registry),
     )
     operation = OperationInfo(service.new_operation(), service.actor, request.why)
     line = ProgressLine("replayed")

@@ -11,7 +11,7 @@ from headrace.steps.decode.schema_versions import AskRegistry
 
 
 def opener_of(registry: Registry, subject: str, ask: AskRegistry | None = None) -> Opener:
-    """Return the reader of *subject*'s envelopes; *ask* resolves schema ids that no contract pins."""
+    """Return the reader of *subject*'s envelopes; *ask* resolves schema ids that no contract lists."""
     if registry.latest(subject).options.envelope.kind is EnvelopeKind.HEADRACE:
         return NativeMessages(registry, subject)
     return MappedMessages(registry, subject, ask)

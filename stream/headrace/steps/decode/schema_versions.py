@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol, TypeAlias, assert_never
 
 from headrace.core.dead_letter import Reason
@@ -35,8 +35,16 @@ class AskRegistry(Protocol):
         """Return why an id has no version."""
 
 
+AskFor: TypeAlias = Callable[[str], AskRegistry | None]  # the ids of a subject; None if no registry gives any
 _MOST_DIGITS: Final = 20
-_PIN: Final = "pin it with schema_ids in the contract of its version, or name a registry"
+
+
+def ask_nobody(subject: str) -> AskRegistry | None:
+    """Return None: no registry is asked for ids of *subject*."""
+    return None
+
+
+_LIST: Final = "list it in schema_ids of its version, or name a registry"
 
 
 class SchemaVersions:
@@ -45,7 +53,7 @@ class SchemaVersions:
     def __init__(
         self, encoding: Encoding, rule: VersionRule | None, known: KnownSchemas, only: int, ask: AskRegistry | None
     ) -> None:
-        """*only* is the subject's version where no rule is stated; *ask* is for ids that no contract pins."""
+        """*only* is the subject's version where no rule is stated; *ask* is for ids that no contract lists."""
         self._encoding = encoding
         self._rule = _default(encoding, only) if rule is None else rule
         self._known = known
@@ -114,7 +122,7 @@ class SchemaVersions:
         if version is not None:
             return version
         if self._ask is None or isinstance(schema_id, bytes):
-            raise _unknown(f"the schema id is of no version here; {_PIN}")
+            raise _unknown(f"the schema id is of no version here; {_LIST}")
         if schema_id not in self._answers:
             self._answers[schema_id] = self._ask.version_of(schema_id)
         version = self._answers[schema_id]
@@ -123,7 +131,7 @@ class SchemaVersions:
         return version
 
     def learn(self, schema_ids: Iterable[SchemaId | None]) -> None:
-        """Let the registry be asked once for all ids that no contract pins; answers hold until the next call."""
+        """Let the registry be asked once for all ids that no contract lists; answers hold until the next call."""
         self._answers.clear()
         if self._ask is not None:
             self._ask.learn(each for each in schema_ids if isinstance(each, int) and each not in self._known.schema_ids)

@@ -43,7 +43,7 @@ class AttributeRouter:
 
 
 class SchemaRouter:
-    """Router by the id or the fingerprint of a schema, as the contracts of the subjects pin them.
+    """Router by the id or the fingerprint of a schema, as the contracts of the subjects list them.
 
     While a contract of one of the subjects is refused, its ids are not known. A message with an unknown id then has
     that subject, so that it waits as the other messages of a blocked subject do.
