@@ -110,7 +110,7 @@ FIELDS: list[tuple[str, Any, Any]] = [
     ("a precision of at most 35", ("f", a_decimal(38, 9, 15)), ("f", a_decimal(35, 9, 15))),
     ("use a larger size", ("f", a_decimal(38, 9, 15)), ("f", a_decimal(38, 9, 16))),
     ("write precision", ("f", {"type": "bytes", "logicalType": "decimal"}), ("f", a_decimal(9, 0))),
-    ("at most 38 digits before the point", ("f", a_decimal(76, 0)), ("f", a_decimal(76, 38))),
+    ("at most 38 digits after the point", ("f", a_decimal(50, 39)), ("f", a_decimal(50, 38))),
     ("a record with a field", ("f", array("null")), ("f", array(a_record("R", ("a", "int"))))),
     ("make the inner one optional", ("f", a_record("R", ("a", "R"))), ("f", a_record("R", ("a", ["null", "R"])))),
     ("use boolean, bytes, double", ("f", "String"), ("f", "string")),

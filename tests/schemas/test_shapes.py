@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from headrace.schemas.to_json import fields_to_json
 from headrace.schemas.trace import trace
 from headrace.schemas.validate import validate
 from tests.schemas.test_lint import DATE, ENUM, a_map, array
-from tests.support.builders import MOMENT, a_contract, a_record, contract_json
+from tests.support.builders import MOMENT, a_contract, a_decimal, a_record, contract_json
 from tests.support.foreign import READERS, by_fastavro, read
 from tests.support.readers import compile_reader
 
@@ -44,6 +45,7 @@ SHAPES: dict[str, tuple[Any, Any, Any]] = {
         {"b": 3},
     ),
     "nulls in items": (array(a_record("R", ("a", ["null"]), ("b", "int"))), [{"b": 3}, {"b": 4}], [{"b": 3}, {"b": 4}]),
+    "Kafka Connect's decimal": (a_decimal(64, 2), Decimal("-12.50"), Decimal("-12.50")),
     "a duration": ({"type": "fixed", "name": "D", "size": 12, "logicalType": "duration"}, b"x" * 12, b"x" * 12),
     "nanoseconds": ({"type": "long", "logicalType": "timestamp-nanos"}, 2**62, 2**62),
     "local nanoseconds": ({"type": "long", "logicalType": "local-timestamp-nanos"}, -5, -5),
@@ -160,9 +162,10 @@ NOTICES = {
     "null": "f: it never has a value, so it has no column",
     "an optional record without fields": "f: it never has a value, so it has no column",
     "nulls in a record": "f.a: it never has a value, so it has no column",
-    "a duration": "f: the logical type 'duration' has no meaning on fixed, so it is read as fixed",
-    "nanoseconds": "f: the logical type 'timestamp-nanos' has no meaning on long, so it is read as long",
-    "a date on a long": "f: the logical type 'date' has no meaning on long, so it is read as long",
+    "a duration": "f: the logical type 'duration' makes no column of its own on fixed: it is read as fixed",
+    "nanoseconds": "f: the logical type 'timestamp-nanos' makes no column of its own on long: it is read as long",
+    "Kafka Connect's decimal": "f: its precision is 64, and its column holds 40 digits: events with more are refused",
+    "a date on a long": "f: the logical type 'date' makes no column of its own on long: it is read as long",
 }
 
 
@@ -177,7 +180,7 @@ def test_what_is_read_otherwise_than_it_says_is_noticed(shape: str) -> None:
 def test_a_misspelt_logical_type_is_noticed_with_the_one_that_was_meant(logical: str, meant: str) -> None:
     (notice,) = a_contract(("f", {"type": "long", "logicalType": logical})).notices
 
-    assert notice.endswith(f"so it is read as long; nearly {meant}")
+    assert notice.endswith(f"it is read as long; nearly {meant}")
 
 
 def test_a_contract_that_is_read_as_it_says_has_no_notice() -> None:

@@ -187,8 +187,6 @@ CONTRACTS: dict[str, Callable[[], Contract]] = {
     "2^14 columns by name": lambda: a_contract(*doubling(14)),
     "2^30 columns by name": lambda: a_contract(*doubling(30)),
     "600 types in types": lambda: of(deep_types(600)),
-    "a decimal of 77 digits": lambda: of(a_decimal(77, 38)),
-    "a decimal of 39 digits before the point": lambda: of(a_decimal(39, 0)),
 }
 
 

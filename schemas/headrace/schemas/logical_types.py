@@ -20,6 +20,8 @@ _KINDS: Final = {
     ("string", "uuid"): Kind.UUID,
 }
 _SQL_TYPES: Final = {("string", "JSON"): Kind.JSON}  # as BigQuery exports and loads such columns
+MAX_WHOLE: Final = 38  # digits before the point: cloud.google.com/bigquery/docs/reference/standard-sql/data-types
+MAX_SCALE: Final = 38
 _DECIMALS: Final = ("bytes", "fixed")
 
 
@@ -41,17 +43,24 @@ def is_decimal(base: object, logical: object) -> bool:
 def unread_notice(base: str, logical: object) -> str:
     """Return what becomes of a value whose logical type makes no column of its own.
 
-    >>> unread_notice("long", "timestamp_millis")
-    "the logical type 'timestamp_millis' has no meaning on long, so it is read as long; nearly timestamp-millis"
+    >>> unread_notice("int", "dat")
+    "the logical type 'dat' makes no column of its own on int: it is read as int; nearly date"
     """
     known = [name for of, name in _KINDS if of == base] + (["decimal"] if base in _DECIMALS else [])
     meant = nearest(logical, known) if isinstance(logical, str) else None
     hint = f"; nearly {meant}" if meant else ""
-    return f"the logical type {str(logical)[:40]!r} has no meaning on {base}, so it is read as {base}{hint}"
+    return f"the logical type {str(logical)[:40]!r} makes no column of its own on {base}: it is read as {base}{hint}"
 
 
 def decimal_of(avro: Mapping[str, Any], where: str, size: int | None) -> Decimal:
-    """Return a decimal, on a fixed of *size* bytes or on bytes; raises ContractError if BIGNUMERIC cannot hold it."""
+    """Return a decimal, on a fixed of *size* bytes or on bytes.
+
+    BIGNUMERIC holds 38 digits before the point. A larger precision, such as Kafka Connect's 64, is read as the largest
+    that a column holds; an event with more digits is refused.
+
+    Raises:
+        ContractError: precision or scale are invalid, or beyond 38 digits after the point.
+    """
     precision, scale = avro.get("precision"), avro.get("scale", 0)
     for number in (precision, scale):
         if isinstance(number, bool) or not isinstance(number, int):
@@ -61,12 +70,11 @@ def decimal_of(avro: Mapping[str, Any], where: str, size: int | None) -> Decimal
                 "write precision, and a scale other than 0, as whole numbers",
             )
     assert isinstance(precision, int)  # noqa: S101 checked above, for the type checker
-    if not 1 <= precision <= 76 or not 0 <= scale <= min(precision, 38) or precision - scale > 38:
+    if precision < 1 or not 0 <= scale <= min(precision, MAX_SCALE):
         raise ContractError(
             where,
             "a decimal that BIGNUMERIC cannot hold",
-            "use at most 38 digits before the point (precision - scale) and 38 after it (scale), no scale beyond the "
-            "precision",
+            f"use at most {MAX_SCALE} digits after the point (scale), and no scale beyond the precision",
         )
     if size is not None and 10**precision > 2 ** (8 * size - 1):
         fitting = len(str(2 ** (8 * size - 1))) - 1
@@ -75,4 +83,9 @@ def decimal_of(avro: Mapping[str, Any], where: str, size: int | None) -> Decimal
             f"a fixed of {size} bytes is too small for {precision} digits",
             f"use a larger size, or a precision of at most {fitting}",
         )
-    return Decimal(precision, scale, size)
+    return Decimal(min(precision, scale + MAX_WHOLE), scale, size)
+
+
+def decimal_notice(stated: int, read: Decimal) -> str:
+    """Return what becomes of a decimal with a precision that no column holds."""
+    return f"its precision is {stated}, and its column holds {read.precision} digits: events with more are refused"

@@ -156,3 +156,8 @@ def micros_of(value: Any, each: int) -> int:
 
 _WRITE: Final = 'write a number such as "12.50"'
 _WRITE_WHOLE: Final = "write a whole number"
+
+
+def beyond_remedy(kind: str) -> str:
+    """Return the remedy for a number that a float or a double does not hold."""
+    return "use a double in the contract" if kind == "float" else "use a decimal in the contract"

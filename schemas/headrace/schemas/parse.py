@@ -15,11 +15,12 @@ from headrace.schemas.column_names import column_names
 from headrace.schemas.defaults import parse_default
 from headrace.schemas.errors import ContractError
 from headrace.schemas.faults import Faults
-from headrace.schemas.logical_types import decimal_of, is_decimal, logical_kind, sql_kind, unread_notice
+from headrace.schemas.logical_types import decimal_notice, decimal_of, is_decimal, logical_kind, sql_kind, unread_notice
 from headrace.schemas.model import (
     MISSING,
     Array,
     Branch,
+    Decimal,
     Field,
     Fixed,
     Kind,
@@ -219,7 +220,7 @@ class _Parser:
         check_keys(avro, ANNOTATED, at.where)
         base, logical = avro.get("type"), avro.get("logicalType")
         if is_decimal(base, logical):
-            return _Found(decimal_of(avro, at.where, None))
+            return _Found(self._decimal(avro, at, None))
         kind = sql_kind(base, avro.get("sqlType")) or (logical_kind(base, logical) if isinstance(base, str) else None)
         if kind is not None:
             return _Found(Scalar(kind))
@@ -280,10 +281,16 @@ class _Parser:
     def _fixed(self, avro: Mapping[str, Any], at: _At) -> Type:
         size, logical = parse_size(avro, at.where), avro.get("logicalType")
         if is_decimal("fixed", logical):
-            return decimal_of(avro, at.where, size)
+            return self._decimal(avro, at, size)
         if logical is not None:
             self._note(at.where, unread_notice("fixed", logical))
         return Fixed(size)
+
+    def _decimal(self, avro: Mapping[str, Any], at: _At, size: int | None) -> Decimal:
+        found = decimal_of(avro, at.where, size)
+        if found.precision != avro["precision"]:
+            self._note(at.where, decimal_notice(avro["precision"], found))
+        return found
 
     def _named(self, avro: Mapping[str, Any], at: _At, parse: Callable[[], Type]) -> Type:
         return self._names.keep(self._names.declare(avro, at.namespace, at.where), parse)

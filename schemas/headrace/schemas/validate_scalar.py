@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.json_text import json_fault
 from headrace.schemas.model import Kind
+from headrace.schemas.numbers import beyond_remedy
 from headrace.schemas.plain import (
     Moment,
     bytes_of,
@@ -86,7 +87,7 @@ def _floating(kind: Kind, largest: float) -> CheckKind:
         if number is None:
             raise wrong(path, value, "give a float")
         if largest < abs(number) != float("inf"):
-            raise InvalidEventError(path, f"a number beyond a {kind}", "use a larger type in the contract")
+            raise InvalidEventError(path, f"a number beyond a {kind}", beyond_remedy(kind))
         return float(number)
 
     return check

@@ -12,6 +12,7 @@ from headrace.schemas.errors import UndecodableError
 from headrace.schemas.json_encoding.plan import NO_SIZE, Code, Node
 from headrace.schemas.json_encoding.words import expected, finer, found, setting
 from headrace.schemas.model import MAX_ITEMS
+from headrace.schemas.numbers import beyond_remedy
 
 MAX_NUMBER: Final = 1_000  # characters of a number
 MAX_SKIPPED: Final = 64  # levels of an ignored value
@@ -145,7 +146,7 @@ def _of_number(fault: Fault, node: Node) -> tuple[str, str]:
         Fault.NOT_WHOLE: ("a number with a fraction where the contract has a whole number", "round it"),
         Fault.TOO_MANY_DIGITS: ("more digits than its precision", "use a larger precision in the contract"),
         Fault.TOO_FINE: (finer(node), "round it"),
-        Fault.BEYOND_FLOAT: (f"a number beyond a {kind}", "use a larger type in the contract"),
+        Fault.BEYOND_FLOAT: (f"a number beyond a {kind}", beyond_remedy(kind)),
         Fault.TOO_SMALL: (f"a number too small for a {kind}", "use a decimal in the contract"),
         Fault.NO_OFFSET: ("a time without an offset", f"write it, such as 2026-11-20T05:15:00Z{setting(node)}"),
         Fault.NO_SYMBOL: ("no symbol of its enum", "use one of the contract, or add the symbol in a new version"),

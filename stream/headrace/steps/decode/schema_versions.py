@@ -20,6 +20,7 @@ from headrace.schemas.message_rules.known_schemas import KnownSchemas
 from headrace.steps.decode.opened_messages import RefusedError
 
 SchemaId: TypeAlias = int | bytes
+_ADD: Final = "add it as a version, with or without logical types as the writer has it"
 
 
 class AskRegistry(Protocol):
@@ -81,7 +82,7 @@ class SchemaVersions:
         """Return the version whose schema is in the container. Versions may have equal schemas."""
         versions = self._known.containers.get(schema, ())
         if not versions:
-            raise _unknown("the schema in the container is that of no version here; add it as a version")
+            raise _unknown(f"the schema in the container is that of no version here; {_ADD}")
         version = self._stated(versions[-1], attributes)
         if version not in versions:
             raise _unknown(f"the schema in the container is that of v{versions[-1]}, and the message says v{version}")
