@@ -105,3 +105,28 @@ def test_a_sidecar_is_a_contract_once_its_suggestions_are_confirmed(tmp_path: Pa
 
     assert contract.options.table == "orders"
     assert contract.record.fields[0].mask == Pii("email", Mask.TOKENISE)
+
+
+@pytest.mark.parametrize(
+    ("type_", "listed"),
+    [
+        ([a_record("A", ("x", "int")), a_record("B", ("y", "int"))], ["f.A_value.x", "f.B_value.y"]),
+        (["string", a_record("B", ("y", "int"))], ["f.string_value", "f.B_value.y"]),
+        (["string", "long"], ["f.string_value", "f.long_value"]),
+    ],
+)
+def test_a_union_is_classified_by_its_types(type_: Any, listed: list[str]) -> None:
+    found = suggested(("f", ["null", *type_]))
+
+    assert [path for path in found if path != "at"] == listed
+
+
+def test_every_line_of_a_first_sidecar_may_be_confirmed(tmp_path: Path) -> None:
+    types = [["null", "string", a_record("A", ("x", "int"))], ["string", "long"], [a_record("B", ("y", "int")), "null"]]
+    avro = schema(*((f"f{place}", type_) for place, type_ in enumerate(types)), ("at", TIMESTAMP))
+    record = parse_record(avro, "test").record
+    text = sidecar_text("orders", suggest_event_time(record), suggest_fields(record, avro), {}, confirmed=True)
+    (tmp_path / "order_placed.v1.avsc").write_text(json.dumps(avro))
+    (tmp_path / "order_placed.v1.headrace.toml").write_text(text)
+
+    assert Registry.load(tmp_path).subjects == ("order_placed",)

@@ -43,8 +43,8 @@ def is_decimal(base: object, logical: object) -> bool:
 def unread_notice(base: str, logical: object) -> str:
     """Return what becomes of a value whose logical type makes no column of its own.
 
-    >>> unread_notice("int", "dat")
-    "the logical type 'dat' makes no column of its own on int: it is read as int; nearly date"
+    >>> unread_notice("int", "time_millis")
+    "the logical type 'time_millis' makes no column of its own on int: it is read as int; nearly time-millis"
     """
     known = [name for of, name in _KINDS if of == base] + (["decimal"] if base in _DECIMALS else [])
     meant = nearest(logical, known) if isinstance(logical, str) else None

@@ -12,7 +12,7 @@ from typing import Any, Final, assert_never
 
 from headrace.schemas.classification import Generalise, Mask, Pii
 from headrace.schemas.message_rules.event_moment import LOCAL_TIMES, WHOLE_NUMBERS
-from headrace.schemas.model import INSTANTS, Field, Kind, Record, Scalar, bare, inner, walk
+from headrace.schemas.model import INSTANTS, Field, Kind, Record, Recursive, Scalar, Union, bare, inner, walk
 from headrace.schemas.personal_names import PERSONAL_NAMES
 
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -58,7 +58,7 @@ def suggest_fields(record: Record, avro: Mapping[str, Any]) -> list[FieldSuggest
     return [
         _suggestion(path, field, path in tagged)
         for path, field in walk(record)
-        if not isinstance(inner(field.type), Record)
+        if not isinstance(inner(field.type), Record | Recursive | Union)  # what is in them is classified
     ]
 
 

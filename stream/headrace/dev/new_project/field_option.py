@@ -10,6 +10,7 @@ from typing import Any, Final, assert_never
 
 from headrace.dev.new_project.project_errors import ProjectOptionError
 from headrace.schemas.classification import Generalise, Mask
+from headrace.schemas.logical_types import MAX_WHOLE
 
 GRAMMAR: Final = "name:type, name:type? if it may be null, or name:type:masked if it is personal"
 EXAMPLES: Final = ("order_id:string", "amount:decimal(10,2)", "email:string:masked")
@@ -115,6 +116,9 @@ def _type(text: str, where: str) -> tuple[str, Any]:
         return text, _TYPES[text]
     if found := _DECIMAL.fullmatch(text):
         digits = {"precision": int(found[1]), "scale": int(found[2] or 0)}
+        if digits["precision"] - digits["scale"] > MAX_WHOLE:
+            remedy = f"use at most {MAX_WHOLE} digits before the point, such as decimal(38,2)"
+            raise ProjectOptionError(where, "a decimal that BIGNUMERIC cannot hold", remedy)
         return DECIMAL, {"type": "bytes", "logicalType": DECIMAL, **digits}
     if text.startswith(DECIMAL):
         raise ProjectOptionError(
