@@ -15,11 +15,12 @@ from headrace.config.settings import load_settings
 from headrace.doctor.check_registry import look_at_registry
 from headrace.doctor.findings import Level
 from headrace.schema_registry.contract_import import read_import, write_import
+from headrace.schema_registry.id_rules import NOT_FOUND, versions_by_hash
 from headrace.schema_registry.pin_file import PinFile
 from headrace.schema_registry.pins import Pins
 from headrace.schema_registry.registry_client import RegistryClient
 from headrace.schema_registry.registry_errors import PinBrokenError, RegistryAwayError, UnusableSchemaError
-from headrace.schema_registry.registry_ids import NOT_FOUND, RegistryIds, versions_by_hash
+from headrace.schema_registry.registry_ids import RegistryIds
 from headrace.schema_registry.registry_watch import RegistryWatch
 from headrace.schemas.id_space import IdSpace
 from headrace.schemas.registry import Registry

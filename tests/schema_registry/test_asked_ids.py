@@ -11,7 +11,7 @@ from headrace.core.dead_letter import Reason
 from headrace.dead_letters.explain import explain
 from headrace.dead_letters.replay_forecast import Forecast, Forecaster
 from headrace.schema_registry.asked_ids import AskedIds, ids_asked_of
-from headrace.schema_registry.registry_ids import ASKED_AT_ONCE, NOT_FOUND, UNASKED
+from headrace.schema_registry.id_rules import ASKED_AT_ONCE, NOT_FOUND, UNASKED
 from headrace.schemas.id_space import IdSpace
 from headrace.schemas.registry import Registry
 from tests.support.foreign_orders import CONFLUENT, OFFSET, SUBJECT, a_datum, an_order_contract, framed, orders

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace.schema_registry.id_rules import ASKED_AT_ONCE, NOT_FOUND, UNASKED, versions_by_hash
 from headrace.schema_registry.pin_file import PinFile
 from headrace.schema_registry.registry_errors import (
     PinBrokenError,
@@ -16,7 +17,6 @@ from headrace.schema_registry.registry_errors import (
     RegistryAwayError,
     RegistryRefusedError,
 )
-from headrace.schema_registry.registry_ids import ASKED_AT_ONCE, NOT_FOUND, UNASKED, versions_by_hash
 from headrace.schema_registry.unknown_ids import NOT_FOUND_SECONDS, UnknownIds
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.id_space import IdSpace

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from headrace.config.key_files import read_secret_file
 from headrace.config.profiles import SettingsError
 from headrace.config.registry_settings import RegistrySettings
+from headrace.schema_registry.asked_ids import ids_asked_of
 from headrace.schema_registry.registry_access import ReadAuthorization, RegistryAccess, basic, no_authorization
 from headrace.schema_registry.registry_client import RegistryClient
 from headrace.schema_registry.registry_errors import RegistryRefusedError
@@ -69,11 +70,7 @@ def ask_for_ids(settings: RegistrySettings, contracts: Registry) -> AskFor:
         SettingsError: a file with a secret cannot be used.
     """
     access = access_of(settings)
-    if access is None:
-        return ask_nobody
-    from headrace.schema_registry.asked_ids import ids_asked_of  # here, because it imports the log of the job
-
-    return ids_asked_of(RegistryClient(access), contracts)
+    return ask_nobody if access is None else ids_asked_of(RegistryClient(access), contracts)
 
 
 def _authorization(settings: RegistrySettings) -> ReadAuthorization:

@@ -24,7 +24,8 @@ from headrace.engine.status import SubjectStatus
 from headrace.job import Job
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from headrace.runtime.reachability import JOB, reach
-from headrace.schema_registry.served_ids import ServedIds, id_spaces
+from headrace.schema_registry.id_rules import id_spaces
+from headrace.schema_registry.served_ids import ServedIds
 
 if TYPE_CHECKING:  # imported while the claim is taken
     from headrace.engine.sources import OpenSource, Preparer, Source

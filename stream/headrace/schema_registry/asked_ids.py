@@ -5,11 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 
+from headrace.schema_registry.id_rules import (
+    ASKED_A_SECOND,
+    ASKED_AT_ONCE,
+    NOT_FOUND,
+    UNASKED,
+    foreign,
+    id_spaces,
+    unusable,
+    versions_by_hash,
+)
 from headrace.schema_registry.registry_client import RegistryClient
 from headrace.schema_registry.registry_errors import NotInRegistryError, RegistryError, UnusableSchemaError
-from headrace.schema_registry.registry_ids import ASKED_A_SECOND, ASKED_AT_ONCE, NOT_FOUND, UNASKED, versions_by_hash
 from headrace.schema_registry.request_budget import RequestBudget
-from headrace.schema_registry.served_ids import id_spaces
 from headrace.schemas.id_space import IdSpace
 from headrace.schemas.registry import Registry
 
@@ -58,11 +66,11 @@ class AskedIds:
         except NotInRegistryError:
             return NOT_FOUND
         except UnusableSchemaError as error:
-            return f"its schema id names {error}"
+            return unusable(error)
         except RegistryError as error:
             self._failure = f"its schema id cannot be asked for now: {error}"
             return self._failure
-        return self._versions.get(found) or f"its schema id names another schema than those of {self._subject}"
+        return self._versions.get(found) or foreign(self._subject)
 
 
 def ids_asked_of(client: RegistryClient, contracts: Registry) -> Callable[[str], AskedIds | None]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from headrace.schema_registry.id_rules import ASKED_A_SECOND, ASKED_AT_ONCE, NOT_FOUND, UNASKED, foreign, unusable
 from headrace.schema_registry.pin_file import PinKey
 from headrace.schema_registry.pins import Pins
 from headrace.schema_registry.registry_client import RegistryClient
@@ -19,20 +20,8 @@ from headrace.schema_registry.registry_watch import RegistryWatch
 from headrace.schema_registry.request_budget import RequestBudget
 from headrace.schema_registry.unknown_ids import FOREIGN_SECONDS, NOT_FOUND_SECONDS, UNASKED_SECONDS, UnknownIds
 from headrace.schemas.id_space import IdSpace
-from headrace.schemas.registry import Registry
-from headrace.schemas.schema_equality import read_schema, schema_hash
 
-ASKED_AT_ONCE: Final = 50  # requests for unknown ids of one subject
-ASKED_A_SECOND: Final = 2.0
 RETRY_SECONDS: Final = (0.3, 1.0)  # before the second and the third request for an id that is not found
-NOT_FOUND: Final = "its schema id is not in the registry"
-UNASKED: Final = "its schema id is unknown, and too many unknown ids came at once to ask the registry for each"
-
-
-def versions_by_hash(contracts: Registry, subject: str) -> dict[str, int]:
-    """Return the versions of a subject by the hash of their parsed schema; of equal schemas, the newest version."""
-    own = sorted((each for each in contracts if each.subject == subject), key=lambda each: each.ref.version)
-    return {schema_hash(read_schema(each.json)): each.ref.version for each in own}
 
 
 class RegistryIds:
@@ -84,7 +73,7 @@ class RegistryIds:
 
     def why_not(self, schema_id: int) -> str:
         """Return why an id has no version, for a dead letter."""
-        return self._unknown.why(schema_id) or self._foreign
+        return self._unknown.why(schema_id) or foreign(self.subject)
 
     def learn(self, schema_ids: Iterable[int]) -> None:
         """Ask the registry for those ids that are unknown: together, so that retries of all of them take one pause.
@@ -129,14 +118,10 @@ class RegistryIds:
         except NotInRegistryError:
             return False
         except UnusableSchemaError as error:
-            self._unknown.note(schema_id, f"its schema id names {error}", FOREIGN_SECONDS)
+            self._unknown.note(schema_id, unusable(error), FOREIGN_SECONDS)
             return True
         if found in self._versions:
             self._pins.pin(self.subject, PinKey(self._space, schema_id), found)
         else:
-            self._unknown.note(schema_id, self._foreign, FOREIGN_SECONDS)
+            self._unknown.note(schema_id, foreign(self.subject), FOREIGN_SECONDS)
         return True
-
-    @property
-    def _foreign(self) -> str:
-        return f"its schema id names another schema than those of {self.subject}"

@@ -5,39 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import assert_never
 
+from headrace.schema_registry.id_rules import versions_by_hash
 from headrace.schema_registry.pin_file import PinFile
 from headrace.schema_registry.pins import Pins
 from headrace.schema_registry.registry_access import RegistryAccess
 from headrace.schema_registry.registry_client import RegistryClient
-from headrace.schema_registry.registry_ids import RegistryIds, versions_by_hash
+from headrace.schema_registry.registry_ids import RegistryIds
 from headrace.schema_registry.registry_watch import RegistryWatch
 from headrace.schemas.id_space import IdSpace
-from headrace.schemas.message_rules.encoding import Encoding, Frame
-from headrace.schemas.registry import Contract, Registry
-
-
-def id_space_of(contract: Contract) -> IdSpace | None:
-    """Return the space of the ids that a subject's payloads carry; None if they carry none that a registry gives."""
-    spaces = (_id_space(encoding) for encoding in contract.options.encodings)
-    return next((space for space in spaces if space is not None), None)
-
-
-def _id_space(encoding: Encoding) -> IdSpace | None:
-    match encoding.frame:
-        case Frame.CONFLUENT | Frame.APICURIO:
-            return encoding.id_space
-        case Frame.NONE | Frame.SINGLE_OBJECT | Frame.GLUE:
-            return None
-        case _:
-            assert_never(encoding.frame)
-
-
-def id_spaces(contracts: Registry) -> dict[str, IdSpace]:
-    """Return the space of each subject whose payloads carry ids."""
-    found = ((subject, id_space_of(contracts.latest(subject))) for subject in contracts.subjects)
-    return {subject: space for subject, space in found if space is not None}
+from headrace.schemas.registry import Registry
 
 
 class ServedIds:

@@ -7,11 +7,11 @@ from typing import Any
 
 from headrace.config.registry_access import access_to
 from headrace.config.settings import Settings, load_settings
+from headrace.schema_registry.id_rules import versions_by_hash
 from headrace.schema_registry.pin_anew import PinChange, RenewedPin, renew
 from headrace.schema_registry.pin_file import PinFile
 from headrace.schema_registry.pins import Pins
 from headrace.schema_registry.registry_client import RegistryClient
-from headrace.schema_registry.registry_ids import versions_by_hash
 from headrace.util.output import check_format, say, show
 
 
