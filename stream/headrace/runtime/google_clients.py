@@ -39,10 +39,7 @@ def open_gapic_publisher() -> PublisherClient:
     from google.pubsub_v1 import PublisherClient
     from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
-    host = emulator_host(PUBSUB)
-    if not host:
-        return PublisherClient(transport=_transport(PublisherGrpcTransport))
-    return PublisherClient(transport=PublisherGrpcTransport(channel=_channel(host)))
+    return PublisherClient(transport=_pubsub_transport(PublisherGrpcTransport))
 
 
 def open_subscriber() -> SubscriberClient:
@@ -50,10 +47,7 @@ def open_subscriber() -> SubscriberClient:
     from google.pubsub_v1 import SubscriberClient
     from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-    host = emulator_host(PUBSUB)
-    if not host:
-        return SubscriberClient(transport=_transport(SubscriberGrpcTransport, _OWN_CONNECTION))
-    return SubscriberClient(transport=SubscriberGrpcTransport(channel=_channel(host, _OWN_CONNECTION)))
+    return SubscriberClient(transport=_pubsub_transport(SubscriberGrpcTransport, _OWN_CONNECTION))
 
 
 def open_schemas() -> SchemaServiceClient:
@@ -61,10 +55,7 @@ def open_schemas() -> SchemaServiceClient:
     from google.pubsub_v1 import SchemaServiceClient
     from google.pubsub_v1.services.schema_service.transports import SchemaServiceGrpcTransport
 
-    host = emulator_host(PUBSUB)
-    if not host:
-        return SchemaServiceClient(transport=_transport(SchemaServiceGrpcTransport))
-    return SchemaServiceClient(transport=SchemaServiceGrpcTransport(channel=_channel(host)))
+    return SchemaServiceClient(transport=_pubsub_transport(SchemaServiceGrpcTransport))
 
 
 def open_bigquery(project: str) -> bigquery.Client:
@@ -130,6 +121,11 @@ def describe_emulators() -> str | None:
     bigquery = " and ".join(filter(None, [rest, grpc.removeprefix(rest.rpartition(":")[0])]))
     used = [f"{name} {place}" for name, place in (("Pub/Sub", pubsub), ("BigQuery", bigquery)) if place]
     return f"using emulators: {', '.join(used)}" if used else None
+
+
+def _pubsub_transport(class_: Any, more: Sequence[tuple[str, Any]] = ()) -> Any:
+    host = emulator_host(PUBSUB)
+    return class_(channel=_channel(host, more)) if host else _transport(class_, more)
 
 
 def _transport(class_: Any, more: Sequence[tuple[str, Any]] = ()) -> Any:
