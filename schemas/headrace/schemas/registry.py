@@ -8,27 +8,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from headrace.schemas.annotations import TableOptions
 from headrace.schemas.avro_text import read_avro, without_comments
 from headrace.schemas.check_contract import check_contract
+from headrace.schemas.contradictions import contradictions
 from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.encode_tree import Encoder, has_union, tree_encoder
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError, UnknownSchemaError
 from headrace.schemas.fastavro_schema import fastavro_schema
 from headrace.schemas.fault_lines import with_lines
-from headrace.schemas.faults import Faults, together
+from headrace.schemas.faults import together
 from headrace.schemas.folder import SUFFIX, ContractFile, contract_files
 from headrace.schemas.lint import lint_payloads
 from headrace.schemas.message_rules.event_moment import event_moment
-from headrace.schemas.message_rules.lint import lint_versions
 from headrace.schemas.model import Record
 from headrace.schemas.named_types import check_doc
-from headrace.schemas.resolve import resolve_record
 from headrace.schemas.shared_types import SharedTypes, bundled
 from headrace.schemas.transformations import Transformations, written
 
@@ -144,7 +142,7 @@ class Registry:
         self._contracts = dict(sorted(contracts.items()))
         self._latest = {ref.subject: contract for ref, contract in self._contracts.items()}
         self.blocked: Mapping[str, ContractError] = dict(sorted((blocked or {}).items()))
-        faults = _faults(self._contracts.values(), self._latest)
+        faults = contradictions(self._contracts.values(), self._latest)
         if faults:
             raise together([*faults.values()])
 
@@ -181,7 +179,7 @@ class Registry:
             raise ContractError(str(folder), f"no {SUFFIX} file", "name a folder that holds <subject>.v1.avsc")
         latest = {ref.subject: contract for ref, contract in sorted(found.items())}
         sources = {each.stem: each.sources for each in files}
-        for subject, fault in _faults(found.values(), latest).items():
+        for subject, fault in contradictions(found.values(), latest).items():
             _block(blocked, subject, fault)
         blocked = {subject: with_lines(fault, sources) for subject, fault in blocked.items()}
         return cls(_without(found, blocked), blocked)._with_a_subject()
@@ -250,49 +248,3 @@ def _block(blocked: dict[str, ContractError], subject: str, fault: ContractError
 
 def _without(contracts: Mapping[SchemaRef, Contract], faults: Mapping[str, ContractError]) -> dict[SchemaRef, Contract]:
     return {ref: contract for ref, contract in contracts.items() if ref.subject not in faults}
-
-
-def _faults(contracts: Iterable[Contract], latest: Mapping[str, Contract]) -> dict[str, ContractError]:
-    """Return, by subject, the contradictions between contracts of a registry."""
-    faults: dict[str, Faults] = {}
-    listed = list(contracts)
-    for contract in listed:
-        newest = latest[contract.subject]
-        try:
-            resolve_record(contract.record, newest.record, f"{contract.subject}.v{newest.ref.version}.")
-        except ContractError as error:
-            said = f"events of v{contract.ref.version} cannot be read"
-            faults.setdefault(contract.subject, Faults()).add(
-                ContractError(each.where, f"{said}: {each.why}", each.remedy) for each in error.faults
-            )
-    for subject, fault in (*_contradicting_versions(listed).items(), *_shared_tables(latest).items()):
-        faults.setdefault(subject, Faults()).add(fault.faults)
-    return {subject: together(each.found) for subject, each in faults.items()}
-
-
-def _contradicting_versions(contracts: Iterable[Contract]) -> dict[str, ContractError]:
-    """Return, by subject, what its versions say of messages that contradicts itself."""
-    faults: dict[str, ContractError] = {}
-    ordered = sorted(contracts, key=lambda contract: contract.ref)
-    for subject, versions in groupby(ordered, key=lambda contract: contract.subject):
-        try:
-            lint_versions([*versions])
-        except ContractError as error:
-            faults[subject] = error
-    return faults
-
-
-def _shared_tables(latest: Mapping[str, Contract]) -> dict[str, ContractError]:
-    """Return an error for each of two subjects that name the same table: its owner is unclear, so neither writes it."""
-    owners: dict[str, str] = {}
-    faults: dict[str, ContractError] = {}
-    for subject, contract in latest.items():
-        for table in (*contract.options.tables, *(rollup.name for rollup in contract.transformations.rollups)):
-            other = owners.setdefault(table, subject)
-            if other != subject:
-                for one, another in ((subject, other), (other, subject)):
-                    fault = ContractError(
-                        one, f"{another} writes table {table} too", "name another table in one of them"
-                    )
-                    faults.setdefault(one, fault)
-    return faults

@@ -1,0 +1,61 @@
+"""Contradictions between the contracts of one registry, by subject."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from headrace.schemas.errors import ContractError
+from headrace.schemas.faults import Faults, together
+from headrace.schemas.message_rules.lint import lint_versions
+from headrace.schemas.resolve import resolve_record
+
+if TYPE_CHECKING:  # the registry imports this module
+    from headrace.schemas.registry import Contract
+
+
+def contradictions(contracts: Iterable[Contract], latest: Mapping[str, Contract]) -> dict[str, ContractError]:
+    """Return, by subject, the contradictions between contracts of a registry."""
+    faults: dict[str, Faults] = {}
+    listed = list(contracts)
+    for contract in listed:
+        newest = latest[contract.subject]
+        try:
+            resolve_record(contract.record, newest.record, f"{contract.subject}.v{newest.ref.version}.")
+        except ContractError as error:
+            said = f"events of v{contract.ref.version} cannot be read"
+            faults.setdefault(contract.subject, Faults()).add(
+                ContractError(each.where, f"{said}: {each.why}", each.remedy) for each in error.faults
+            )
+    for subject, fault in (*_contradicting_versions(listed).items(), *_shared_tables(latest).items()):
+        faults.setdefault(subject, Faults()).add(fault.faults)
+    return {subject: together(each.found) for subject, each in faults.items()}
+
+
+def _contradicting_versions(contracts: Iterable[Contract]) -> dict[str, ContractError]:
+    """Return, by subject, what its versions say of messages that contradicts itself."""
+    faults: dict[str, ContractError] = {}
+    ordered = sorted(contracts, key=lambda contract: contract.ref)
+    for subject, versions in groupby(ordered, key=lambda contract: contract.subject):
+        try:
+            lint_versions([*versions])
+        except ContractError as error:
+            faults[subject] = error
+    return faults
+
+
+def _shared_tables(latest: Mapping[str, Contract]) -> dict[str, ContractError]:
+    """Return an error for each of two subjects that name the same table: its owner is unclear, so neither writes it."""
+    owners: dict[str, str] = {}
+    faults: dict[str, ContractError] = {}
+    for subject, contract in latest.items():
+        for table in (*contract.options.tables, *(rollup.name for rollup in contract.transformations.rollups)):
+            other = owners.setdefault(table, subject)
+            if other != subject:
+                for one, another in ((subject, other), (other, subject)):
+                    fault = ContractError(
+                        one, f"{another} writes table {table} too", "name another table in one of them"
+                    )
+                    faults.setdefault(one, fault)
+    return faults
