@@ -138,29 +138,26 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str,
     with faults.gathered():
         refuse_unknown(given, KNOWN, where)
 
-    def named(name: str) -> object:
-        return given.get(name)
-
     def place(name: str) -> str:
         return f"{where}.{name}"
 
-    read, identity = faults.read, given.get("identity", [])
+    read, get, identity = faults.read, given.get, given.get("identity", [])
     no_time: EventTimeRule = PublishTime()
     envelope = read(lambda: _envelope(given, place("envelope")), EnvelopeRules())
     own = CHANGE_COLUMNS if envelope.changes is not None else ()
     taken = [*fields, *(column.field.name for column in own)]
     return TableOptions(
         table=read(lambda: identifier(given, "table", where), ""),
-        event_time=read(lambda: parse_event_time(named("event_time"), fields, place("event_time")), no_time),
-        partition=read(lambda: member(Partition, given.get("partition", "day"), place("partition")), Partition.DAY),
-        cluster=read(lambda: names_of(given.get("cluster", []), place("cluster"), MAX_CLUSTERED), ()),
-        expire_after_days=read(lambda: positive(named("expire_after_days"), place("expire_after_days")), None),
+        event_time=read(lambda: parse_event_time(get("event_time"), fields, place("event_time")), no_time),
+        partition=read(lambda: member(Partition, get("partition", "day"), place("partition")), Partition.DAY),
+        cluster=read(lambda: names_of(get("cluster", []), place("cluster"), MAX_CLUSTERED), ()),
+        expire_after_days=read(lambda: positive(get("expire_after_days"), place("expire_after_days")), None),
         require_partition_filter=read(
-            lambda: boolean(given.get("require_partition_filter", False), place("require_partition_filter")), False
+            lambda: boolean(get("require_partition_filter", False), place("require_partition_filter")), False
         ),
-        late_after=read(lambda: parse_duration(named("late_after"), place("late_after")), timedelta(0)),
-        ahead_at_most=read(lambda: parse_duration(named("ahead_at_most"), place("ahead_at_most")), timedelta(0)),
-        refuse_at_most=read(lambda: parse_percent(given.get("refuse_at_most", "50%"), place("refuse_at_most")), 100),
+        late_after=read(lambda: parse_duration(get("late_after"), place("late_after")), timedelta(0)),
+        ahead_at_most=read(lambda: parse_duration(get("ahead_at_most"), place("ahead_at_most")), timedelta(0)),
+        refuse_at_most=read(lambda: parse_percent(get("refuse_at_most", "50%"), place("refuse_at_most")), 100),
         identity=read(lambda: _identity(identity, place("identity")), ()),
         id_rule=read(lambda: _id_rule(identity, place("identity")), IdRule.TRUST),
         encodings=read(lambda: parse_encodings(given, where), Encodings([Encoding()])),
