@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from headrace.schema_registry.contract_import import ImportedFiles
 from headrace.schema_registry.registry_errors import (
@@ -23,21 +23,29 @@ _FOLDER: Final = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:/(.*))
 _CONTRACT: Final = re.compile(rf"(.+)\.v([1-9][0-9]{{0,5}})({'|'.join(map(re.escape, (SUFFIX, *SIDECARS)))})")
 
 
-def bucket_folder(address: str) -> tuple[str, str] | None:
-    """Return the bucket and the prefix of the objects of a folder; None for any other address.
+class BucketFolder(NamedTuple):
+    """A folder in a bucket: its *address*, and the *prefix* of the names of its objects."""
+
+    address: str
+    bucket: str
+    prefix: str
+
+
+def bucket_folder(address: str) -> BucketFolder | None:
+    """Return the folder at an address of Cloud Storage; None for any other address.
 
     >>> bucket_folder("gs://team-schemas/orders")
-    ('team-schemas', 'orders/')
+    BucketFolder(address='gs://team-schemas/orders', bucket='team-schemas', prefix='orders/')
     """
     found = _FOLDER.fullmatch(address)
     if found is None:
         return None
     folder = (found[2] or "").strip("/")
-    return found[1], f"{folder}/" if folder else ""
+    return BucketFolder(address, found[1], f"{folder}/" if folder else "")
 
 
 def read_bucket_import(
-    client: storage.Client, address: str, name: str, subject: str, versions: Collection[int] = ()
+    client: storage.Client, folder: BucketFolder, name: str, subject: str, versions: Collection[int] = ()
 ) -> ImportedFiles:
     """Read the files ``<name>.v<N>.avsc`` of a folder in a bucket, their sidecars, and the types that its files share.
 
@@ -50,9 +58,7 @@ def read_bucket_import(
     """
     from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unauthenticated
 
-    place = bucket_folder(address)
-    assert place is not None  # noqa: S101 the caller has asked
-    bucket, prefix = place
+    address, bucket, prefix = folder
     contracts: dict[str, bytes] = {}
     shared: dict[str, bytes] = {}
     try:

@@ -67,9 +67,9 @@ def _files(
     if url is not None and (project := _PUBSUB.fullmatch(url)):
         reach(Service.PUBSUB)
         return read_pubsub_import(open_schemas(), project[1], name, subject, versions)
-    if url is not None and bucket_folder(url):
+    if url is not None and (folder := bucket_folder(url)):
         reach_storage(Service.STORAGE.place)
-        return read_bucket_import(open_storage(), url, name, subject, versions)
+        return read_bucket_import(open_storage(), folder, name, subject, versions)
     return read_import(RegistryClient(access_to(url, settings)), name, subject, versions)
 
 
