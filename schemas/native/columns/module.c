@@ -119,7 +119,7 @@ static enum status check_json(void *owner, const uint8_t *text, int64_t length) 
 static enum status read_subtree(void *owner, int32_t number, reader *in, column *to, int64_t *length) {
     const Columns *self = owner;
     const uint8_t *begin = (const uint8_t *)PyBytes_AsString(self->message);
-    if (in->start != begin) return BAD_SUBTREE; /* within a default, where there is none */
+    if (in->start != begin) return BAD_SUBTREE; /* these are the bytes of a default, which never has such a value */
     PyObject *function = PyTuple_GetItem(self->compiled->readers, number);
     PyObject *answer = PyObject_CallFunction(function, "On", self->message, (Py_ssize_t)(in->at - begin));
     char *text;

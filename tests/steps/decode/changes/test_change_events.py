@@ -206,7 +206,7 @@ def test_a_placeholder_of_an_unchanged_value_never_becomes_one(value: dict[str, 
     [
         ("t", 'op is t, which empties the whole table; state drop = ["t"] to leave it out'),
         ("m", 'op is m, a message of the log, without a row; state drop = ["m"] to leave it out'),
-        ("x", "op is none of c, r, u, d, t, m"),
+        ("x", "op is not one of c, r, u, d, t, m"),
         (None, "op is missing; send whole change events, without the transformation ExtractNewRecordState"),
     ],
 )
@@ -268,8 +268,8 @@ def test_positions_sort_across_the_files_of_a_log() -> None:
     [
         (of_postgresql(None), "source.lsn is missing"),
         (of_postgresql(-1), "source.lsn is negative"),
-        (of_postgresql(connector="mongodb"), "source.connector is none of postgresql, mysql, mariadb, sqlserver"),
-        (of_postgresql(connector=None), "source.connector is none of postgresql, mysql, mariadb, sqlserver"),
+        (of_postgresql(connector="mongodb"), "source.connector is not one of postgresql, mysql, mariadb, sqlserver"),
+        (of_postgresql(connector=None), "source.connector is not one of postgresql, mysql, mariadb, sqlserver"),
         (of_postgresql(ts_ms=None, ts_us=None), "source.ts_ms is missing"),
         (of_postgresql(ts_us=2**62), "source.ts_ms is outside years 1 to 9999"),
         (of_postgresql(table=None), "source.table is missing or empty"),

@@ -64,7 +64,7 @@ def read_change(text: bytes) -> ChangeEnvelope:
     if op is None:
         raise MalformedEnvelopeError("op", _NO_CHANGE)
     if op not in set(Op):
-        raise MalformedEnvelopeError("op", f"is none of {', '.join(Op)}")
+        raise MalformedEnvelopeError("op", f"is not one of {', '.join(Op)}")
     if source is None:
         raise MalformedEnvelopeError("source", "is missing")
     return ChangeEnvelope(Op(op), source)

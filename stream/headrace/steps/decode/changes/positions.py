@@ -28,7 +28,7 @@ def position_of(source: Source) -> Position:
     """
     read = _READERS.get(source["connector"] or "")
     if read is None:
-        raise MalformedEnvelopeError("source.connector", f"is none of {', '.join(_READERS)}")
+        raise MalformedEnvelopeError("source.connector", f"is not one of {', '.join(_READERS)}")
     return read(source)
 
 
