@@ -1,4 +1,4 @@
-"""Rules for schema ids: which subjects have them, which versions they may name, and what is said of all others."""
+"""Rules for schema ids: which subjects have them, which versions they may name, and why others have none."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ UNASKED: Final = "its schema id is unknown, and too many unknown ids came at onc
 
 
 def foreign(subject: str) -> str:
-    """Return what is said of an id whose schema is none of the versions of *subject*."""
+    """Return why an id has no version if its schema equals no version of *subject*."""
     return f"its schema id names another schema than those of {subject}"
 
 
 def unusable(error: UnusableSchemaError) -> str:
-    """Return what is said of an id whose schema cannot be used."""
+    """Return why an id has no version if its schema cannot be used."""
     return f"its schema id names {error}"
 
 
