@@ -38,9 +38,9 @@ from headrace.schemas.model import (
 )
 from headrace.schemas.registry import Contract
 from headrace.schemas.stored import stored
+from headrace.util.json_columns import JSON_METADATA
 
 TABLE_DOC: Final = 16_384  # characters of a description: cloud.google.com/bigquery/quotas#all_tables
-JSON_METADATA: Final = {"ARROW:extension:name": "google:sqlType:json"}  # as BigQuery's own Arrow columns have it
 PROVISION_MAKES: Final = "`headrace provision` makes tables and columns"  # the remedy for rows that do not fit
 
 

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from headrace.schemas.json_text import canonical
 from headrace.util.arrow_buffers import Bytes, side_by_side, text_parts, validity
 from headrace.util.hashing import digests
+from headrace.util.json_columns import is_json
 from headrace.util.ordered_maps import with_ordered_maps
 
 LEFT_OUT: Final = "_ingested_at"  # the time at which the job saw the event; it says nothing about the event
@@ -96,7 +97,7 @@ def _value(column: pa.Array, field: pa.Field) -> _Values:
         return _sized(*text_parts(members), validity(column))
     if pa.types.is_list(type_):
         return _list(column, field.type.value_field)
-    if _is_json(field):
+    if is_json(field):
         column = _canonical(column)
     if pa.types.is_decimal(type_):
         return _Values(_bytes(_numbers(column.cast(_WIDEST), np.uint8, _WIDEST.byte_width)), None, validity(column))
@@ -114,10 +115,6 @@ def _value(column: pa.Array, field: pa.Field) -> _Values:
 def _fields(column: pa.Array) -> list[pa.Array]:
     """Return the columns of a record; their values are arbitrary where the record is null."""
     return [column.field(index) for index in range(column.type.num_fields)]
-
-
-def _is_json(field: pa.Field) -> bool:
-    return (field.metadata or {}).get(b"ARROW:extension:name") == b"google:sqlType:json"
 
 
 def _canonical(column: pa.Array) -> pa.Array:
