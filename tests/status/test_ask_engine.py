@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
@@ -57,20 +58,47 @@ def test_an_engine_that_hangs_is_given_up_soon(tmp_path: Path, monkeypatch: pyte
         engine_report(tmp_path)
 
 
-def test_an_engine_that_ends_in_the_middle_of_its_answer_is_silent(tmp_path: Path) -> None:
-    with listening_at(tmp_path / SOCKET) as listener:
+CUT_OFF = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"
 
-        def cut_off() -> None:
+
+@contextmanager
+def cutting_off(journal: Path, sent: bytes, times: int) -> Iterator[None]:
+    """An engine that ends, once it has cut off so many questions after these bytes of an answer."""
+
+    def cut_off(listener: socket.socket) -> None:
+        for _ in range(times):
             connection, _ = listener.accept()
             with connection:
                 connection.recv(1000)
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{")
+                connection.sendall(sent)
+        ended.close()
 
-        thread = threading.Thread(target=cut_off)
+    with ExitStack() as ended:
+        listener = ended.enter_context(listening_at(journal / SOCKET))
+        thread = threading.Thread(target=cut_off, args=(listener,))
         thread.start()
-        with pytest.raises(EngineSilentError):
-            engine_report(tmp_path)
+        yield
         thread.join()
+
+
+@pytest.mark.parametrize("sent", [b"", CUT_OFF])
+@pytest.mark.parametrize("times", [1, 3])
+def test_an_engine_that_ends_while_it_is_asked_has_ended(tmp_path: Path, sent: bytes, times: int) -> None:
+    with cutting_off(tmp_path, sent, times):
+        assert engine_report(tmp_path) is None
+
+
+def test_an_engine_that_cuts_off_each_question_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut_off(path: str) -> Page:
+        raise ConnectionError(path)
+
+    monkeypatch.setattr(ask_engine, "SECONDS", 0.2)
+    with (
+        listening_at(tmp_path / SOCKET) as listener,
+        serving(listener, cut_off),
+        pytest.raises(EngineSilentError, match="cuts off each question"),
+    ):
+        engine_report(tmp_path)
 
 
 def test_a_subject_that_the_engine_lacks_is_an_error(tmp_path: Path) -> None:

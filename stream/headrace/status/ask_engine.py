@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -15,6 +16,7 @@ from headrace.errors import Exit, HeadraceError
 from headrace.runtime.unix_socket import connected_to
 
 SECONDS: Final = 5.0  # for one answer
+_PAUSE_SECONDS: Final = 0.05  # before the question is asked again
 _REPORT: Final = TypeAdapter(EngineReport)
 
 
@@ -71,20 +73,38 @@ def tapped(journal: Path, subject: str, after: int) -> dict[str, Any] | None:
 
 
 def _ask(journal: Path, page: str) -> tuple[int, bytes] | None:
+    """Return status and body of *page*; None if no engine runs with *journal*.
+
+    An engine that ends cuts off the connections it has. So the question is asked again after a cut: either the socket
+    is gone by then, or the engine still runs and had too many connections.
+    """
+    until = time.monotonic() + SECONDS
+    while True:
+        try:
+            return _asked_once(journal, page)
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+            return None
+        except PermissionError:
+            raise EngineSilentError(
+                f"{journal}: belongs to another account; run this as the account of the engine"
+            ) from None
+        except (ConnectionError, HTTPException):
+            if time.monotonic() >= until:
+                raise EngineSilentError(
+                    f"{journal}: the engine cuts off each question; see its log, or try again"
+                ) from None
+            time.sleep(_PAUSE_SECONDS)
+        except OSError:
+            raise EngineSilentError(
+                f"{journal}: the engine gives no answer within {SECONDS:g} s; see its log, or try again"
+            ) from None
+
+
+def _asked_once(journal: Path, page: str) -> tuple[int, bytes]:
     connection = _Connection(journal / SOCKET)
     try:
         connection.request("GET", page)
         response = connection.getresponse()
         return response.status, response.read()
-    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
-        return None
-    except PermissionError:
-        raise EngineSilentError(
-            f"{journal}: belongs to another account; run this as the account of the engine"
-        ) from None
-    except (OSError, HTTPException):
-        raise EngineSilentError(
-            f"{journal}: the engine gives no answer within {SECONDS:g} s; see its log, or try again"
-        ) from None
     finally:
         connection.close()
