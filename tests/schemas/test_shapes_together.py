@@ -266,6 +266,9 @@ def test_payloads_in_json_refuse_what_they_cannot_hold(
         (tmp_path / "thing_happened.v1.avsc").write_text(text)
         return Registry.load(tmp_path)
 
+    if encoding == "avro-json" and where == "f":  # it names the branch of each value
+        load(type_, encoding)
+        return
     with pytest.raises(ContractError) as raised:
         load(type_, encoding)
     assert (raised.value.where, raised.value.why[: len(why)]) == (f"thing_happened.v1.{where}", why)

@@ -90,7 +90,7 @@ class Texts:
         random = self._random
         if not random.randrange(self._odd):
             return random.choice(_ANY + _NUMBERS + _ARRAYS + _BYTES)
-        if (node.optional or node.null is not None) and not random.randrange(3):
+        if (node.optional or node.null is not None or node.null_place >= 0) and not random.randrange(3):
             return "null"
         if node.tag is not None:
             tag = node.tag if random.randrange(self._odd) else "other"
@@ -107,6 +107,9 @@ class Texts:
             if self._random.randrange(self._odd // 4 + 1):
                 keys = list(dict.fromkeys(keys))
             return self._joined("{", [f"{key}:{self.of(node.children[1])}" for key in keys], "}")
+        if node.code is Code.UNION:
+            tag, place = self._random.choice(node.branches)
+            return f'{{"{tag}"{self._blank()}:{self.of(node.children[place])}{self._blank()}}}'
         fits = self._random.randrange(self._odd)
         return fitting(node, self._random) if fits and node.code in FITTING else _SCALARS[node.code](self, node)
 

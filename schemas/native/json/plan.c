@@ -15,12 +15,12 @@ static bool spans_are_sound(const plan *checked) {
 }
 
 static bool names_are_sound(const plan *checked, const node *op, int32_t place) {
-    if (op->code != RECORD && op->code != ENUM) return true;
+    if (op->code != RECORD && op->code != ENUM && op->code != UNION) return true;
     if (op->first < 0 || op->count < 0 || op->first > checked->names_length - op->count) return false;
     for (int32_t each = 0; each < op->count; each++) {
         named name = checked->names[op->first + each];
         if (!is_text(checked, name.text, false)) return false;
-        if (op->code == RECORD && (name.value <= place || name.value >= op->next)) return false;
+        if (op->code != ENUM && (name.value <= place || name.value >= op->next)) return false;
     }
     return true;
 }
@@ -38,7 +38,8 @@ static int32_t check_node(const plan *checked, int32_t place, int32_t limit, int
     int32_t children = 0, at = place + 1;
     for (; at >= 0 && at < op->next; children++) at = check_node(checked, at, op->next, depth + 1);
     int32_t wanted = op->code == RECORD ? op->count : op->code == ARRAY ? 1 : op->code == MAP ? 2 : 0;
-    return at == op->next && children == wanted ? at : -1;
+    bool all = op->code == UNION ? children > 0 && op->null_place <= children : children == wanted;
+    return at == op->next && all ? at : -1;
 }
 
 bool plan_is_sound(const plan *checked) {

@@ -11,7 +11,7 @@
 
 #define JSON_CODES(X) \
     X(BOOLEAN) X(WHOLE) X(DECIMAL) X(FLOAT) X(DOUBLE) X(STRING) X(BYTES) X(UUID) X(ENUM) X(DATE) X(TIME) \
-    X(TIMESTAMP) X(LOCAL_TIMESTAMP) X(RECORD) X(ARRAY) X(MAP)
+    X(TIMESTAMP) X(LOCAL_TIMESTAMP) X(RECORD) X(ARRAY) X(MAP) X(UNION)
 enum json_code { JSON_CODES(ENUMERATOR) JSON_CODE_COUNT };
 
 #define JSON_FORMS(X) \
@@ -43,8 +43,9 @@ typedef struct {
     int32_t next; /* the node after this one and all below it */
     uint32_t forms;
     int32_t name, tag, logical_tag, absent, null; /* indexes of texts; NO_TEXT: none */
-    int32_t first, count;            /* the part of the names: fields of a record or symbols of an enum, sorted */
+    int32_t first, count; /* the part of the names, sorted: fields of a record, symbols of an enum, keys of branches */
     int32_t power, digits, part, precision, size, ignore;
+    int32_t null_place; /* of null in a union of several types; -1: it has none */
     int64_t low, high;
 } node;
 

@@ -189,6 +189,16 @@ static enum json_fault read_items(machine *vm, int32_t place) {
     return close_block(&vm->out, base, items) ? ACCEPTED : NO_MEMORY;
 }
 
+/* Read the value of one branch of the union at *place*: its index, then the value. */
+static enum json_fault read_branch(machine *vm, int32_t place, int32_t branch) {
+    const node *nodes = vm->plan->nodes;
+    int64_t index = 0;
+    for (int32_t each = place + 1; each < branch; each = nodes[each].next) index++;
+    int32_t null = nodes[place].null_place;
+    if (null >= 0 && null <= index) index++;
+    return put_long(&vm->out, index) ? run(vm, branch) : NO_MEMORY;
+}
+
 static enum json_fault read_bare(machine *vm, int32_t place) {
     const node *op = vm->plan->nodes + place;
     if (op->code == RECORD) return read_record(vm, place);
@@ -203,7 +213,7 @@ static bool is_named(const plan *from, int32_t name, const text *key) {
     return key->length == wanted.length && !memcmp(key->bytes, from->bytes + wanted.at, (size_t)wanted.length);
 }
 
-/* Read {"string": "value"}. */
+/* Read {"string": "value"}, where the key names the branch of a union. */
 static enum json_fault read_tagged(machine *vm, int32_t place) {
     reader *in = &vm->in;
     const uint8_t *start = in->at;
@@ -215,10 +225,11 @@ static enum json_fault read_tagged(machine *vm, int32_t place) {
     if (fault == ACCEPTED && *in->at == '}') return fail_at(vm, place, start, NO_BRANCH);
     if (fault == ACCEPTED) fault = read_key(in, &found);
     if (fault != ACCEPTED) return refuse(vm, place, fault);
-    if (!is_named(vm->plan, op->tag, &found) && !is_named(vm->plan, op->logical_tag, &found)) {
-        return fail_at(vm, place, start, NO_BRANCH);
-    }
-    fault = read_bare(vm, place);
+    int32_t branch = -1;
+    if (op->code == UNION) branch = find_name(vm->plan, op->first, op->count, found.bytes, found.length);
+    else if (is_named(vm->plan, op->tag, &found) || is_named(vm->plan, op->logical_tag, &found)) branch = place;
+    if (branch < 0) return fail_at(vm, place, start, NO_BRANCH);
+    fault = op->code == UNION ? read_branch(vm, place, branch) : read_bare(vm, place);
     if (fault != ACCEPTED) return fault;
     fault = skip_blanks(in);
     if (fault != ACCEPTED) return refuse(vm, place, fault);
@@ -244,7 +255,12 @@ static enum json_fault run(machine *vm, int32_t place) {
         put = !op->optional || put_byte(&vm->out, 2 - null);
     }
     if (!put) return NO_MEMORY;
-    return op->tag >= 0 ? read_tagged(vm, place) : read_bare(vm, place);
+    if (op->code == UNION && op->null_place >= 0 && *vm->in.at == 'n') {
+        enum json_fault fault = read_literal(&vm->in);
+        if (fault != ACCEPTED) return refuse(vm, place, fault);
+        return put_long(&vm->out, op->null_place) ? ACCEPTED : NO_MEMORY;
+    }
+    return op->tag >= 0 || op->code == UNION ? read_tagged(vm, place) : read_bare(vm, place);
 }
 
 enum json_fault transcode(machine *vm, const uint8_t *bytes, int64_t length) {

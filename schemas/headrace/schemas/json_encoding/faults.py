@@ -128,7 +128,8 @@ def _of_value(fault: Fault, node: Node | None, data: bytes, offset: int) -> tupl
     if fault is Fault.ABSENT:
         return "absent, and it has no default", f"write it{_absent_remedy(node)}"
     if fault is Fault.NO_BRANCH:
-        return "no branch of its union", f'write {{"{node.tag}": value}}'
+        tags = [node.tag] if node.tag is not None else [tag for tag, _ in node.branches]
+        return "no branch of its union", f'write {" or ".join(f"""{{"{tag}": value}}""" for tag in tags)}'
     if fault is Fault.OUT_OF_RANGE:
         return node.beyond, f"check its unit{setting(node)}" if node.setting != "longs" else "use a decimal"
     if fault is Fault.UNSAFE:

@@ -63,7 +63,7 @@ def plan(record: Record, rules: JsonRules) -> Node:
     Raises:
         ContractError: the record has a type that JSON payloads cannot hold yet.
     """
-    refuse_types(record, record.name)
+    refuse_types(record, record.name, unions=rules.tagged)
     return _Planner(rules).node(record, record.name, "")
 
 
@@ -90,7 +90,9 @@ def _plain_type(type_: Type) -> Type:
             return Array(_plain_type(type_.items))
         case Map():
             return Map(_plain_type(type_.values))
-        case Scalar() | Decimal() | Fixed() | Enumeration() | Union() | Recursive():
+        case Union(branches):
+            return replace(type_, branches=tuple(replace(each, type=_plain_type(each.type)) for each in branches))
+        case Scalar() | Decimal() | Fixed() | Enumeration() | Recursive():
             return type_
         case _:
             assert_never(type_)
@@ -151,10 +153,19 @@ class _Planner:
                 return self._decimal(type_, name)
             case Scalar(kind):
                 return self._scalar(kind, name)
-            case Union() | Recursive():
+            case Union():
+                return self._union(type_, where, name)
+            case Recursive():
                 raise TypeError("a type that was refused before")
             case _:
                 assert_never(type_)
+
+    def _union(self, union: Union, where: str, name: str) -> Node:
+        children = tuple(self.node(each.type, where, each.member) for each in union.branches)
+        tags = [(each.name, _logical_tag(each.type)) for each in union.branches]
+        branches = tuple((tag, place) for place, both in enumerate(tags) for tag in both if tag is not None)
+        null_place = -1 if union.null is None else union.null
+        return Node(Code.UNION, name, children=children, branches=branches, null_place=null_place)
 
     def _decimal(self, type_: Decimal, name: str) -> Node:
         size = -1 if type_.size is None else type_.size

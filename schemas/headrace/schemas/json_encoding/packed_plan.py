@@ -12,7 +12,7 @@ from headrace.schemas.json_encoding.plan import NO_SIZE, Code, Node
 from headrace.schemas.model import Decimal
 from headrace.schemas.scalars import longest_decimal
 
-_NODE: Final = struct.Struct("=3iI13i4x2q")
+_NODE: Final = struct.Struct("=3iI14i2q")
 _NONE: Final = -1
 
 
@@ -77,6 +77,7 @@ class _Packer:
             node.precision,
             node.size,
             node.ignore,
+            node.null_place,
             node.low,
             node.high,
         )
@@ -90,6 +91,8 @@ class _Packer:
     def _names_of(self, node: Node, children: list[int]) -> tuple[int, int]:
         if node.code is Code.RECORD:
             return self._names(zip((child.name for child in node.children), children, strict=True))
+        if node.code is Code.UNION:
+            return self._names((tag, children[place]) for tag, place in node.branches)
         if node.code is Code.ENUM:
             return self._names((symbol, index) for index, symbol in enumerate(node.symbols))
         longest = node.code is Code.DECIMAL and node.size == NO_SIZE

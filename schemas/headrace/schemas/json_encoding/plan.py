@@ -32,6 +32,7 @@ class Code(IntEnum):
     RECORD = 13
     ARRAY = 14
     MAP = 15  # two children: the key and the value
+    UNION = 16  # a child for each branch but null
 
 
 NO_SIZE: Final = -1
@@ -50,6 +51,9 @@ class Node:
     *power* is the exponent of ten from a number in JSON to the whole number in Avro, *digits* the digits after the
     point of that number's unit, *part* those of the last element of an array. *size* is the size of a fixed, or
     ``NO_SIZE``. *stated* is set if settings of a contract can change its forms.
+
+    *branches* has the keys of a union's branches, each with the index of its child. *null_place* is the place of null
+    among them, or -1.
     """
 
     code: Code
@@ -73,3 +77,5 @@ class Node:
     size: int = NO_SIZE
     ignore: bool = False
     stated: bool = True
+    branches: tuple[tuple[str, int], ...] = ()
+    null_place: int = -1

@@ -1,4 +1,4 @@
-"""Types that no JSON payload can hold yet: unions of several types, and records within themselves."""
+"""Types that JSON payloads cannot hold yet: records within themselves, and unions that do not name their branches."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from headrace.schemas.errors import ContractError
 from headrace.schemas.model import Record, Recursive, Union, inner, walk
 
 
-def refuse_types(record: Record, where: str) -> None:
-    """Refuse a contract of JSON payloads with such a type; raises ContractError for the first one."""
+def refuse_types(record: Record, where: str, *, unions: bool) -> None:
+    """Refuse a contract of JSON payloads with such a type; raises ContractError for the first one.
+
+    *unions* is whether values name their branch, as in Avro's JSON encoding.
+    """
     for path, field in walk(record):
         found = inner(field.type)
-        if isinstance(found, Union):
+        if isinstance(found, Union) and not unions:
             raise ContractError(
                 f"{where}.{path}",
                 "a union of several types, and payloads are JSON",
-                'make it a record with an optional field for each type, or send Avro\'s bytes ("encoding": "datum")',
+                'send Avro\'s JSON ("encoding": "avro-json") or its bytes, or make it a record with optional fields',
             )
         if isinstance(found, Recursive):
             raise ContractError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -75,6 +75,8 @@ def _bare(node: Node) -> Read:
         return _array(node)
     if node.code is Code.MAP:
         return _map(node)
+    if node.code is Code.UNION:
+        return _union(node)
     return enum_reader(node) if node.code is Code.ENUM else partial(VALUES[node.code], node)
 
 
@@ -90,7 +92,31 @@ def _nullable(read: Read, null: bytes, before: bytes) -> Read:
 
 def _tagged(node: Node, read: Read) -> Read:
     """Return the reader of ``{"string": "value"}``."""
-    tags = {each.encode() for each in (node.tag, node.logical_tag) if each is not None}
+    return _named_branch(node, {each.encode(): read for each in (node.tag, node.logical_tag) if each is not None})
+
+
+def _union(node: Node) -> Read:
+    readers = [_branch(node, place, child) for place, child in enumerate(node.children)]
+    read = _named_branch(node, {tag.encode(): readers[place] for tag, place in node.branches})
+    return read if node.null_place < 0 else _nullable(read, write_long(node.null_place), b"")
+
+
+def _branch(node: Node, place: int, child: Node) -> Read:
+    before, read = write_long(place + (0 <= node.null_place <= place)), reader(child)
+
+    def branch(data: bytes, at: int) -> tuple[bytes, int]:
+        try:
+            value, after = read(data, at)
+        except Refusal as refusal:
+            refusal.path.insert(0, child.name)
+            raise
+        return before + value, after
+
+    return branch
+
+
+def _named_branch(node: Node, branches: Mapping[bytes, Read]) -> Read:
+    """Return the reader of an object with one key, which names the branch of its value."""
 
     def tagged(data: bytes, start: int) -> tuple[bytes, int]:
         if data[start] != OPEN_OBJECT:
@@ -99,9 +125,9 @@ def _tagged(node: Node, read: Read) -> Read:
         if data[at] == CLOSE_OBJECT:
             raise Refusal(Fault.NO_BRANCH, start, node)
         key, at = _key(data, at)
-        if key not in tags:
+        if key not in branches:
             raise Refusal(Fault.NO_BRANCH, start, node)
-        value, at = read(data, at)
+        value, at = branches[key](data, at)
         at = skip_blanks(data, at)
         if data[at] != CLOSE_OBJECT:
             raise Refusal(

@@ -51,9 +51,9 @@ def lint_versions(contracts: Sequence[Contract]) -> None:
     known = KnownSchemas.of(contracts)
     if envelope.kind is EnvelopeKind.HEADRACE:
         return
-    if any(each.json is not None for each in encodings):
+    for rules in (each.json for each in encodings if each.json is not None):
         for each in contracts:
-            refuse_types(each.record, f"{each.subject}.v{each.ref.version}")
+            refuse_types(each.record, f"{each.subject}.v{each.ref.version}", unions=rules.tagged)
     unnamed = not all(each.names_schema for each in encodings)
     if envelope.version is None and unnamed and len(contracts) > 1:
         raise ContractError(
