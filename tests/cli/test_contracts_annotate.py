@@ -55,6 +55,18 @@ def test_a_first_sidecar_loads_as_it_is(schema: Path, encoding: str, envelope: l
     assert Registry.load(tmp_path).subjects == ("order_placed",)
 
 
+def test_a_sidecar_names_the_keys_of_other_programs(tmp_path: Path) -> None:
+    schema = json.loads(SCHEMA)
+    schema["fields"][0] |= {"pii": True, "Default": 1}
+    file = a_schema(tmp_path, json.dumps(schema))
+
+    found = json.loads(annotate(file, "--confirm", "--format", "json"))
+
+    assert 'foreign_keys = ["Default", "pii"]' in (tmp_path / "order_placed.v1.headrace.toml").read_text()
+    assert found["fields"][0]["why"] == "its tag in the registry"
+    assert Registry.load(tmp_path).subjects == ("order_placed",)
+
+
 def test_nothing_that_is_there_is_replaced(tmp_path: Path) -> None:
     file = a_schema(tmp_path)
     annotate(file)

@@ -95,7 +95,7 @@ FIELDS: list[tuple[str, Any, Any]] = [
         ("f", {"type": "string", "logical_type": "uuid"}),
         ("f", {"type": "string", "logicalType": "uuid"}),
     ),
-    ("less like it", ("f", "string", {"defaults": "x"}), ("f", "string", {"value if absent": "x"})),
+    ("write 'default'", ("f", "string", {"defaults": "x"}), ("f", "string", {"default": "x"})),
     ("write it on a field", ("f", array("int") | NONE), ("f", array("int"), NONE)),
     ('write a list of names, such as "aliases"', ("f", "int", {"aliases": "g"}), ("f", "int", {"aliases": ["g"]})),
     ("use at most 1024 letters, digits and _", ("f 1", "string"), ("f_1", "string")),

@@ -197,6 +197,59 @@ def test_annotations_are_in_one_of_the_two_files(tmp_path: Path) -> None:
         load(tmp_path, FREE, schema=contract_json())
 
 
+def with_keys_of_others() -> dict[str, Any]:
+    """The schema of a team whose other programs read keys that are called like ours, or nearly so, at any depth."""
+    customer = a_record("Customer", ("email", "string"), ("id", "long"))
+    customer["fields"][0] |= {"pii": True, "PII": "high", "type": {"type": "string", "Pii": 1, "logical_type": "x"}}
+    first = {"name": "customer", "type": ["null", customer], "default": None}
+    return {**SCHEMA, "fields": [first, *SCHEMA["fields"][1:-1], AT | {"pii": 0}], "head_race": "x"}
+
+
+KEYS = 'foreign_keys = ["pii", "PII", "Pii", "logical_type", "head_race"]'
+FOREIGN = CLASSIFIED.replace("\n[fields]", f"{KEYS}\n[fields]")
+
+
+def test_keys_that_other_programs_read_are_named_and_read_over(tmp_path: Path) -> None:
+    schema = with_keys_of_others()
+    contract = load(tmp_path, FOREIGN, schema=schema).latest("order_placed")
+    plain = load(tmp_path, CLASSIFIED).latest("order_placed")
+
+    assert contract.record == plain.record
+    assert json.loads(contract.json)["fields"][0]["type"][1]["fields"][0]["pii"] is True, "the schema stays as it is"
+
+
+def test_keys_of_types_in_other_files_are_read_over_too(tmp_path: Path) -> None:
+    schema = with_keys_of_others()
+    customer = schema["fields"][0]["type"][1]
+    schema["fields"][0]["type"][1] = "shop.Customer"
+    (tmp_path / "shop.Customer.avsc").write_text(json.dumps({**customer, "namespace": "shop"}))
+
+    contract = load(tmp_path, FOREIGN, schema=schema).latest("order_placed")
+
+    assert dict(walk(contract.record))["customer.email"].pii == Pii("email", Mask.TOKENISE)
+
+
+@pytest.mark.parametrize("left_out", ["pii", "PII", "Pii", "logical_type", "head_race"])
+def test_a_key_like_one_of_ours_that_is_not_named_is_refused(tmp_path: Path, left_out: str) -> None:
+    with pytest.raises(ContractError, match="foreign_keys"):
+        load(tmp_path, FOREIGN.replace(f'"{left_out}"', '"other"'), schema=with_keys_of_others())
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ('["type"]', "'type' is a key of Avro; leave it out"),
+        ('["logicalType"]', "'logicalType' is a key of Avro"),
+        ('["headrace"]', "'headrace' is a key of Headrace's annotations"),
+        ('"pii"', "not a list of at most 64 different keys"),
+        ('["pii", "pii"]', "not a list of at most 64 different keys"),
+    ],
+)
+def test_a_key_that_headrace_reads_is_not_foreign(tmp_path: Path, keys: str, why: str) -> None:
+    with pytest.raises(ContractError, match=why):
+        load(tmp_path, CLASSIFIED.replace("\n[fields]", f"foreign_keys = {keys}\n[fields]"))
+
+
 def test_two_sidecars_are_refused(tmp_path: Path) -> None:
     (tmp_path / "order_placed.v1.headrace.json").write_text("{}")
 

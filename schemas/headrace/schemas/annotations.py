@@ -30,8 +30,8 @@ from headrace.schemas.message_rules.schema_ids import SchemaIds, parse_schema_id
 _PERCENT = re.compile(r"([1-9][0-9]?|100)%")
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-# read by schemas.transformations and schemas.field_annotations
-_READ_ELSEWHERE = {"where", "derived", "function", "rollups", "fields", "pii"}
+# read by schemas.transformations, schemas.field_annotations and schemas.foreign_keys
+_READ_ELSEWHERE = {"where", "derived", "function", "rollups", "fields", "pii", "foreign_keys"}
 MAX_CLUSTERED = 4  # BigQuery's limit
 MAX_IDENTITY = 16
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from headrace.schemas.column_annotations import COLUMN_KEYS
@@ -20,21 +20,36 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "fixed": ("type", "name", "namespace", "aliases", "size", "logicalType", "precision", "scale", "doc"),
 }
 ANNOTATED: Final = ("type", "logicalType", "precision", "scale", "doc")
+AVRO_KEYS: Final = frozenset({*FIELD, *EVENT, *ANNOTATED, *(key for keys in KEYS.values() for key in keys)}) - {*_OURS}
 _NO_EFFECT: Final = {"doc", "order"}  # a misspelling of these changes nothing
+_OR_FOREIGN: Final = ", or name it in foreign_keys if another program reads it"
 # Words of other programs that are near to one of Avro's or ours, and mean something else.
 _FOREIGN: Final = frozenset({"pi", "pid", "scope", "scaled", "names", "types", "sized", "docs", "nullable"})
 
 
 def check_keys(avro: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
     """Raise ContractError for a near miss of a *known* key or of an annotation, and for a misplaced annotation."""
+    for key, meant in misread_keys(avro, known):
+        if key == meant:
+            foreign = "" if key == "headrace" else _OR_FOREIGN
+            raise ContractError(where, f"{key!r} has no effect here", f"write it on {_OWN_PLACE[key]}{foreign}")
+        place = "" if meant in known else f" on {_OWN_PLACE[meant]}"
+        raise ContractError(
+            where, f"{key[:40]!r} is not a key, and nearly {meant!r}", f"write {meant!r}{place}{_OR_FOREIGN}"
+        )
+
+
+def misread_keys(avro: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield each key that is a misplaced annotation or a near miss, and the key that it seems to mean."""
     for key in avro:
         if key in known or key in _FOREIGN:
             continue
         if key in _OURS:
-            raise ContractError(where, f"{key!r} has no effect here", f"write it on {_OWN_PLACE[key]}")
+            yield key, key
+            continue
         meant = nearest(key, (*_OURS, *(word for word in known if word not in avro and word not in _NO_EFFECT)))
         if meant is not None:
-            raise ContractError(where, f"{key[:40]!r} is not a key, and nearly {meant!r}", _remedy(meant, known))
+            yield key, meant
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -44,12 +59,6 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     'timestamp-micros'
     """
     return next((each for each in known if _is_near(word, each)), None)
-
-
-def _remedy(meant: str, known: tuple[str, ...]) -> str:
-    if meant in known:
-        return f"write {meant!r}, or give it a name that is less like it"
-    return f"write {meant!r} on {_OWN_PLACE[meant]}, or give it a name that is less like it"
 
 
 def _is_near(key: str, word: str) -> bool:

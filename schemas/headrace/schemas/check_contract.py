@@ -10,6 +10,7 @@ from headrace.schemas.annotations import TableOptions, parse_table_options
 from headrace.schemas.errors import ContractError
 from headrace.schemas.faults import Faults, together
 from headrace.schemas.field_annotations import annotate_fields
+from headrace.schemas.foreign_keys import without_foreign_keys
 from headrace.schemas.lint import lint
 from headrace.schemas.lint_changes import lint_changes
 from headrace.schemas.message_rules.event_time import FieldTime
@@ -40,7 +41,7 @@ def check_contract(avro: Mapping[str, Any], where: str) -> CheckedContract:
     faults, place = Faults(), f"{where}.headrace"
     event, options, transformations = None, None, Transformations()
     with faults.gathered():
-        event = parse_event(avro, where, faults)
+        event = parse_event(without_foreign_keys(avro, avro.get("headrace"), place), where, faults)
     with faults.gathered():
         options = parse_table_options(avro.get("headrace"), _names_in(avro), place, faults)
         transformations = parse_transformations(avro["headrace"], place, faults)

@@ -14,6 +14,7 @@ from headrace.schemas.avro_text import read_avro, without_comments
 from headrace.schemas.column_annotations import COLUMN_KEYS
 from headrace.schemas.errors import ContractError
 from headrace.schemas.fault_lines import SourceFile
+from headrace.schemas.foreign_keys import without_foreign_keys
 from headrace.schemas.shared_types import event_of
 
 TOML: Final = ".headrace.toml"
@@ -33,10 +34,14 @@ def with_sidecar(schema: SourceFile, sidecar: SourceFile) -> str:
     if not isinstance(event, Mapping):
         raise ContractError(schema.name, "not a record", 'an event is a record: write "type": "record"')
     annotation = _read(sidecar.text, sidecar.name)
-    inline = next(_annotated(avro, ""), None)
+    inline = next(_annotated(without_foreign_keys(avro, annotation, sidecar.name), ""), None)
     if inline is not None:
+        key = inline.rpartition(".")[2]
+        foreign = f"; if another program reads {key!r}, name it in foreign_keys" if key != "headrace" else ""
         raise ContractError(
-            sidecar.name, f"{schema.name} has annotations too, at {inline}", "keep them in one of the two files"
+            sidecar.name,
+            f"{schema.name} has annotations too, at {inline}",
+            f"keep them in one of the two files{foreign}",
         )
     if "pii" not in annotation and not _classifies(annotation):
         raise ContractError(

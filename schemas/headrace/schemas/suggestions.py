@@ -18,6 +18,7 @@ from headrace.schemas.personal_names import PERSONAL_NAMES
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _TAGS: Final = ("confluent:tags", "tags")
 _PERSONAL_TAGS: Final = frozenset({"PII", "PERSONAL", "SENSITIVE", "PRIVATE", "GDPR"})
+_DENIALS: Final = frozenset({"none", "false", "no", "0", ""})
 # Names of times, the likeliest first.
 _TIMES: Final = (
     "event",
@@ -158,12 +159,19 @@ def _tagged(avro: Any, path: str = "") -> Iterator[str]:
         for field in fields if isinstance(fields, list) else ():
             if isinstance(field, Mapping):
                 here = f"{path}{field.get('name')}"
-                if any(_PERSONAL_TAGS & {str(tag).upper() for tag in _listed(field.get(key))} for key in _TAGS):
+                if _is_tagged(field):
                     yield here
                 yield from _tagged(field.get("type"), f"{here}.")
         for key in ("items", "values", "type"):
             if not isinstance(avro.get(key), str):
                 yield from _tagged(avro.get(key), path)
+
+
+def _is_tagged(field: Mapping[str, Any]) -> bool:
+    """Return whether a field has a tag for personal data, or a key ``pii`` that does not deny it."""
+    return any(_PERSONAL_TAGS & {str(tag).upper() for tag in _listed(field.get(key))} for key in _TAGS) or any(
+        key.upper() == "PII" and str(value).lower() not in _DENIALS for key, value in field.items()
+    )
 
 
 def _listed(value: object) -> list[Any]:

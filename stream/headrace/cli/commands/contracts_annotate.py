@@ -9,6 +9,8 @@ from headrace.config.settings import SettingsError
 from headrace.errors import Exit, HeadraceError
 from headrace.schemas.avro_text import read_avro, without_comments
 from headrace.schemas.folder import SUFFIX, contract_files
+from headrace.schemas.foreign_keys import KEY as FOREIGN_KEYS
+from headrace.schemas.foreign_keys import suggest_foreign_keys, without_foreign_keys
 from headrace.schemas.parse import parse_record
 from headrace.schemas.shared_types import SharedTypes, bundled
 from headrace.schemas.sidecar import SIDECARS, TOML
@@ -40,9 +42,10 @@ def annotate(
     check_format(format_)
     subject, avro = _schema(file)
     envelope = envelope or (ATTRIBUTES if encoding not in (None, _DATUM) else None)
-    record = parse_record(avro, file.name).record
+    foreign = suggest_foreign_keys(avro)
+    record = parse_record(without_foreign_keys(avro, {FOREIGN_KEYS: foreign}, file.name), file.name).record
     time, fields = suggest_event_time(record), suggest_fields(record, avro)
-    given = {"encoding": encoding, "envelope": _envelope(envelope)}
+    given = {"encoding": encoding, "envelope": _envelope(envelope), FOREIGN_KEYS: foreign}
     more = {name: value for name, value in given.items() if value}
     text = sidecar_text(table or subject, time, fields, more, confirmed)
     sidecar = file.with_name(file.name.removesuffix(SUFFIX) + TOML)
@@ -50,6 +53,11 @@ def annotate(
     show("fields", [_row(each) for each in fields], format_, file=str(sidecar), event_time=time.rule)
     open_ = sum(each.pii is None for each in fields)
     say(f"wrote {sidecar}: check its event time, its limits and its table")
+    if foreign:
+        say(
+            f"the schema has keys that read like Headrace's or Avro's: {', '.join(foreign)}; foreign_keys says that "
+            "other programs read them: check that none is a misspelling"
+        )
     if envelope == ATTRIBUTES:
         say(
             "its id is the message id, so an event that is published twice is two rows: name attributes, such as "
