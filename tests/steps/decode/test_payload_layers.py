@@ -90,6 +90,36 @@ def test_what_is_not_exactly_one_compressed_payload_is_refused(
         unpack(change(COMPRESS[kind](os.urandom(200))), Encoding(compression=kind), {})
 
 
+@pytest.mark.parametrize("kind", [Compression.GZIP, Compression.ZSTD])
+def test_several_members_are_one_payload(kind: Compression) -> None:
+    members = b"".join(COMPRESS[kind](DATA[start : start + 20]) for start in range(0, len(DATA), 20))
+
+    assert unpack(members, Encoding(compression=kind), {}) == DATA
+
+
+@pytest.mark.parametrize("kind", [Compression.GZIP, Compression.ZSTD])
+def test_members_together_are_no_larger_than_a_payload(kind: Compression) -> None:
+    half = bytes(MAX_PAYLOAD_BYTES // 2)
+
+    assert len(unpack(COMPRESS[kind](half) * 2, Encoding(compression=kind), {})) == MAX_PAYLOAD_BYTES
+    with pytest.raises(UndecodableError, match="larger than 1048576 bytes"):
+        unpack(COMPRESS[kind](half) * 2 + COMPRESS[kind](b"x"), Encoding(compression=kind), {})
+
+
+def test_members_of_gzip_are_bounded() -> None:
+    with pytest.raises(UndecodableError, match="gzip of more than 16 members"):
+        unpack(gzip.compress(b"") * 17, Encoding(compression=Compression.GZIP), {})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_cannot_be_compressed_passes_and_more_is_not_unpacked(kind: Compression) -> None:
+    random = os.urandom(MAX_PAYLOAD_BYTES)
+
+    assert unpack(COMPRESS[kind](random), Encoding(compression=kind), {}) == random
+    with pytest.raises(UndecodableError, match="larger than 1048576 bytes"):
+        unpack(COMPRESS[kind](b"") * 400_000, Encoding(compression=kind), {})
+
+
 def test_base64_is_around_everything_else() -> None:
     encoding = Encoding(compression=Compression.GZIP, base64=True)
 

@@ -20,6 +20,8 @@ SINGLE_OBJECT: Final = b"\xc3\x01"
 GLUE: Final = 3
 GLUE_PLAIN, GLUE_ZLIB = 0, 5
 _CONTENT_ENCODING: Final = "content-encoding"
+_MEMBERS: Final = 16  # each rest is copied once: many members of a hostile payload would take long
+_MAX_COMPRESSED: Final = MAX_PAYLOAD_BYTES + 65_536  # what cannot be compressed becomes a little larger
 _GZIP, _DEFLATE = 31, 15  # zlib's window bits: with gzip's header, and with zlib's (RFC 1950)
 
 
@@ -42,13 +44,15 @@ def unpack(data: bytes, encoding: Encoding, attributes: Mapping[str, str]) -> by
     """
     if encoding.base64:
         data = _from_base64(data)
+    if encoding.compression is not None and len(data) > _MAX_COMPRESSED:
+        raise _too_large()
     match encoding.compression:
         case None:
             return data
         case Compression.CONTENT_ENCODING:
             return _as_attribute_says(data, attributes)
         case Compression.GZIP:
-            return _inflate(data, _GZIP, "gzip")
+            return _gunzip(data)
         case Compression.DEFLATE:
             return _inflate(data, _DEFLATE, "deflate in zlib's format (RFC 1950)")
         case Compression.ZSTD:
@@ -119,7 +123,7 @@ def _as_attribute_says(data: bytes, attributes: Mapping[str, str]) -> bytes:
     name = next((value for each, value in attributes.items() if each.lower() == _CONTENT_ENCODING), "identity")
     match name.strip().lower():
         case "gzip" | "x-gzip":
-            return _inflate(data, _GZIP, "gzip")
+            return _gunzip(data)
         case "deflate":
             return _inflate(data, _DEFLATE, "deflate in zlib's format (RFC 1950)")
         case "zstd":
@@ -130,16 +134,36 @@ def _as_attribute_says(data: bytes, attributes: Mapping[str, str]) -> bytes:
             raise UndecodableError("the attribute content-encoding is none of gzip, deflate, zstd and identity")
 
 
+def _gunzip(data: bytes) -> bytes:
+    """Unpack gzip, whose file may be several members one after the other (RFC 1952, 2.2)."""
+    found = b""
+    for _ in range(_MEMBERS):
+        more, data = _inflated(data, _GZIP, "gzip", MAX_PAYLOAD_BYTES - len(found))
+        found += more
+        if not data:
+            return found
+    raise UndecodableError(f"gzip of more than {_MEMBERS} members")
+
+
 def _inflate(data: bytes, window: int, name: str) -> bytes:
+    found, rest = _inflated(data, window, name, MAX_PAYLOAD_BYTES)
+    if rest:
+        raise UndecodableError(f"{name} that other bytes follow")
+    return found
+
+
+def _inflated(data: bytes, window: int, name: str, at_most: int) -> tuple[bytes, bytes]:
+    """Return what *data* begins with, unpacked, and the rest of *data*."""
     inflater = zlib.decompressobj(window)
     try:
-        found = inflater.decompress(data, MAX_PAYLOAD_BYTES + 1)
+        found = inflater.decompress(data, at_most + 1)
     except zlib.error:
         raise UndecodableError(f"not {name}") from None
-    _check_size(found)
-    if not inflater.eof or inflater.unused_data:
-        raise UndecodableError(f"{name} that ends in the middle, or that other bytes follow")
-    return found
+    if len(found) > at_most:
+        raise _too_large()
+    if not inflater.eof:
+        raise UndecodableError(f"{name} that ends in the middle")
+    return found, inflater.unused_data
 
 
 def _unzstd(data: bytes) -> bytes:
@@ -150,10 +174,10 @@ def _unzstd(data: bytes) -> bytes:
         raise UndecodableError("not zstd") from None
     if not data:
         raise UndecodableError("not zstd")
-    _check_size(found)
+    if len(found) > MAX_PAYLOAD_BYTES:
+        raise _too_large()
     return found
 
 
-def _check_size(found: bytes) -> None:
-    if len(found) > MAX_PAYLOAD_BYTES:
-        raise UndecodableError(f"larger than {MAX_PAYLOAD_BYTES} bytes when it is uncompressed")
+def _too_large() -> UndecodableError:
+    return UndecodableError(f"larger than {MAX_PAYLOAD_BYTES} bytes when it is uncompressed")
