@@ -12,7 +12,7 @@ import pytest
 from headrace.dead_letters.explain import explain
 from headrace.dead_letters.explanation import Explanation
 from headrace.schemas.envelope import Envelope, SchemaRef
-from headrace.schemas.registry import Contract, Registry, parse_contract
+from headrace.schemas.registry import Contract, Registry
 from tests.support.builders import (
     BOOKING,
     BOOKING_V1,
@@ -25,7 +25,6 @@ from tests.support.builders import (
     a_decimal,
     a_flight,
     a_record,
-    contract_json,
     encode,
 )
 
@@ -51,10 +50,7 @@ FIELDS = (
 
 
 def classified(*fields: Any, subject: str = "order_placed", version: int = 1) -> Contract:
-    """A contract whose event time is declared as not personal, as it must when any field is classified."""
-    avro = contract_json(*fields, table=subject)
-    avro["fields"][-1]["pii"] = "none"
-    return parse_contract(SchemaRef(subject, version), json.dumps(avro))
+    return a_contract(*fields, subject=subject, version=version, table=subject)
 
 
 ORDER = classified(*FIELDS)

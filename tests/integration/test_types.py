@@ -148,6 +148,7 @@ def write_contract(folder: Path) -> Registry:
             "late_after": "30d",
             "ahead_at_most": "10m",
             "cluster": ["f_string"],
+            "pii": "none",
         },
         "fields": [{"name": "at", "type": logical("long", "timestamp-millis")}, *fields],
     }

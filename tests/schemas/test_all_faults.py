@@ -96,8 +96,8 @@ def test_the_text_has_a_line_for_each_fault(tmp_path: Path) -> None:
         Registry.load(tmp_path)
 
     assert [line.partition(": unknown")[0] for line in str(caught.value).splitlines()] == [
-        "one_thing.v1.avsc:12: one_thing.v1.one",
-        "one_thing.v1.avsc:16: one_thing.v1.two",
+        "one_thing.v1.avsc:13: one_thing.v1.one",
+        "one_thing.v1.avsc:17: one_thing.v1.two",
     ]
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
@@ -131,10 +131,7 @@ def test_faults_between_versions_are_told_at_the_newest_one(tmp_path: Path) -> N
     ],
 )
 def test_no_fault_is_told_that_follows_from_another(tmp_path: Path, fields: list[Any]) -> None:
-    avro = contract_json(*fields)
-    avro["fields"][-1]["pii"] = "none"
-
-    assert len(refused(tmp_path, one_thing__v1__avsc=avro)) == 1
+    assert len(refused(tmp_path, one_thing__v1__avsc=contract_json(*fields))) == 1
 
 
 def test_a_faulty_field_may_be_named_elsewhere(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def whole(place: str, keys: dict[str, Any]) -> dict[str, Any]:
         {"name": "d", "type": {"type": "string", **more("type")}},
         {"name": "at", "type": TIMESTAMP},
     ]
-    headrace = {"table": "things", "event_time": "at", "late_after": "1d", "ahead_at_most": "1m", "encoding": "datum"}
+    headrace = {"table": "things", "event_time": "at", "late_after": "1d", "ahead_at_most": "1m"}
+    headrace |= {"encoding": "datum", "pii": "none"}
     return {"type": "record", "name": "T", "headrace": headrace, "fields": fields, **more("event")}
 
 

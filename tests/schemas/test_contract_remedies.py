@@ -28,17 +28,14 @@ from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS
 from headrace.schemas.registry import Contract, Registry, parse_contract
 from headrace.schemas.table_limits import MAX_COLUMNS, MAX_LEVELS
 from tests.schemas.test_lint import DATE, ENUM, a_map, array, pii
-from tests.support.builders import a_decimal, a_record, contract_json, decode, encode
+from tests.support.builders import a_contract, a_decimal, a_record, contract_json, decode, encode
 from tests.support.paths import ROOT
 
 NONE = {"pii": "none"}
 
 
 def contract(*fields: Any, version: int = 1, **annotations: Any) -> Contract:
-    avro = contract_json(*fields, **annotations)
-    if '"pii"' in json.dumps(avro):
-        avro["fields"][-1]["pii"] = "none"
-    return parse_contract(SchemaRef("thing_happened", version), json.dumps(avro))
+    return a_contract(*fields, version=version, **annotations)
 
 
 def a_fixed(size: object, **more: Any) -> dict[str, Any]:

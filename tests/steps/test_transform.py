@@ -30,7 +30,6 @@ from headrace.core.message import Message
 from headrace.core.sealed_messages import seal, sealing_key
 from headrace.core.tally import add_up
 from headrace.engine.prepare import Preparation, Prepared
-from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry, parse_contract
 from headrace.steps.circuit_breaker import FLOOR, CircuitOpenError
@@ -194,9 +193,7 @@ def test_expressions_see_masked_values_only() -> None:
 
 
 def classified(*fields: Any, **annotations: Any) -> Contract:
-    avro = contract_json(*fields, **({"late_after": "1825d"} | annotations))
-    avro["fields"][-1]["pii"] = "none"
-    return parse_contract(SchemaRef("thing_happened", 1), json.dumps(avro))
+    return a_contract(*fields, **({"late_after": "1825d"} | annotations))
 
 
 def test_the_table_has_the_derived_columns() -> None:

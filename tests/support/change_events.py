@@ -10,7 +10,7 @@ from typing import Any
 from headrace.core.message import Message
 from headrace.schemas.envelope import SchemaRef, to_micros
 from headrace.schemas.registry import Contract, parse_contract
-from tests.support.builders import MOMENT, a_decimal, a_field
+from tests.support.builders import MOMENT, a_decimal, a_field, declared_free
 
 CHANGED_AT = to_micros(MOMENT)
 PUBLISHED = CHANGED_AT + 7_000_000
@@ -133,6 +133,7 @@ def changes_json(*fields: Any, **annotations: Any) -> str:
         "envelope": {name: value for name, value in envelope.items() if value is not None},
     } | annotations
     listed = [a_field(field) for field in fields or COLUMNS]
+    headrace = declared_free(headrace, listed)
     return json.dumps({"type": "record", "name": "Order", "headrace": headrace, "fields": listed})
 
 

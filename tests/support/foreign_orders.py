@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from headrace.schemas.encode import encode
-from headrace.schemas.envelope import SchemaRef
-from headrace.schemas.registry import Contract, Registry, parse_contract
-from tests.support.builders import MOMENT, contract_json
+from headrace.schemas.registry import Contract, Registry
+from tests.support.builders import MOMENT, a_contract
 
 SUBJECT: Final = "order_placed"
 CODE: Final = {"name": "code", "type": "string", "pii": "none"}
@@ -26,9 +24,7 @@ CONFLUENT: Final[dict[str, Any]] = {"encoding": "confluent", "envelope": KAFKA}
 def an_order_contract(version: int = 1, **rules: Any) -> Contract:
     """Version 1 has a code and an e-mail address, version 2 an amount too."""
     fields = [CODE, EMAIL] if version == 1 else [CODE, EMAIL, AMOUNT]
-    avro = contract_json(*fields, table="orders", late_after="1825d", **rules)
-    avro["fields"][-1]["pii"] = "none"
-    return parse_contract(SchemaRef(SUBJECT, version), json.dumps(avro))
+    return a_contract(*fields, subject=SUBJECT, version=version, table="orders", late_after="1825d", **rules)
 
 
 def orders(versions: Mapping[int, Mapping[str, Any]] | None = None, **rules: Any) -> Registry:

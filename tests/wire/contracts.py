@@ -30,7 +30,7 @@ def _fixed(name: str, size: int, **more: Any) -> dict[str, Any]:
 
 def _contract(subject: str, *fields: Any, version: int = 1, **annotations: Any) -> dict[str, Any]:
     record = a_record("".join(word.capitalize() for word in subject.split("_")), *fields)
-    headrace = {"table": subject, **_BOUNDS, **annotations}
+    headrace = {"table": subject, **_BOUNDS, "pii": "none", **annotations}
     schema = {"type": "record", "name": record["name"], "headrace": headrace, "fields": record["fields"]}
     return {"subject": subject, "version": version, "schema": schema}
 

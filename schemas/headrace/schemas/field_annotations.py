@@ -32,14 +32,19 @@ from headrace.schemas.model import (
 NONE: Final = "none"
 _FIELD: Final = 'write {"pii": "none"}, or {"pii": {"kind": "email", "mask": "tokenise"}}'
 
+_CLASSIFY: Final = (
+    'write "pii": "none", or classify each field, such as "email" with "pii": {"kind": "email", "mask": "tokenise"}'
+)
+
 
 def annotate_fields(record: Record, annotation: Mapping[str, Any], where: str, faults: Faults) -> Record:
     """Apply the annotations ``fields`` and ``pii`` of a record's ``headrace`` annotation.
 
     ``fields`` maps the path of a field (``customer.email``) to its annotations. Items of arrays and values of maps have
     the path of their field. A type of a union has the name of its member (``payload.string_value``).
-    ``pii`` is ``none`` for a subject without personal data. *faults* are paths that name no field, and annotations that
-    are invalid or contradict another one.
+    ``pii`` is ``none`` for a subject without personal data. Otherwise each field has a classification, here or in the
+    schema. *faults* are paths that name no field, annotations that are invalid or contradict another one, and a
+    contract that says nothing about personal data.
 
     Raises:
         ContractError: ``fields`` is not a JSON object.
@@ -51,20 +56,26 @@ def annotate_fields(record: Record, annotation: Mapping[str, Any], where: str, f
             if path not in paths:
                 raise ContractError(place, "no such field", _remedy(path, paths))
             record = _annotated(record, path.split("."), mapping_of(given, place, _FIELD), place)
-    if "pii" in annotation:
-        with faults.gathered():
+    with faults.gathered():
+        if "pii" in annotation:
             _check_free(record, annotation["pii"], where)
+        elif not _classified(record) and not any(".pii" in each.where for each in faults.found):
+            raise ContractError(f"{where}.pii", "says nothing about personal data", _CLASSIFY)
     return record
+
+
+def _classified(record: Record) -> list[str]:
+    return [path for path, field in walk(record) if field.pii is not None]
 
 
 def _check_free(record: Record, value: object, where: str) -> None:
     place = f"{where}.pii"
     if value != NONE:
         raise ContractError(place, 'not "none"', 'write "none", or classify each field in fields')
-    classified = next((path for path, field in walk(record) if field.pii is not None), None)
-    if classified is not None:
+    classified = _classified(record)
+    if classified:
         raise ContractError(
-            place, f"none for the whole subject, and {classified} is classified", "remove one of the two"
+            place, f"none for the whole subject, and {classified[0]} is classified", "remove one of the two"
         )
 
 

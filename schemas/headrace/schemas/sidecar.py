@@ -27,7 +27,7 @@ def with_sidecar(schema: SourceFile, sidecar: SourceFile) -> str:
     """Return the JSON of the schema with the annotations of its sidecar, as if they were in it.
 
     Raises:
-        ContractError: one of the two cannot be read, both hold annotations, or the sidecar does not classify.
+        ContractError: one of the two cannot be read, or both hold annotations.
     """
     avro = read_avro(without_comments(schema.text, schema.name), schema.name)
     event = event_of(avro, schema.name)
@@ -43,21 +43,9 @@ def with_sidecar(schema: SourceFile, sidecar: SourceFile) -> str:
             f"{schema.name} has annotations too, at {inline}",
             f"keep them in one of the two files{foreign}",
         )
-    if "pii" not in annotation and not _classifies(annotation):
-        raise ContractError(
-            sidecar.name,
-            "says nothing about personal data",
-            'write pii = "none", or classify each field, such as [fields."customer.email"] and below it '
-            'pii = {kind = "email", mask = "tokenise"}',
-        )
     whole = {**event, "headrace": annotation}
     listed = [whole if each is event else each for each in avro] if isinstance(avro, list) else whole
     return json.dumps(listed, ensure_ascii=False)
-
-
-def _classifies(annotation: Mapping[str, Any]) -> bool:
-    fields = annotation.get("fields")
-    return isinstance(fields, Mapping) and any(isinstance(each, Mapping) and "pii" in each for each in fields.values())
 
 
 def _read(text: str, name: str) -> dict[str, Any]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from headrace.bigquery.event_table import META_SCHEMA, arrow_schema
-from headrace.schemas.envelope import SchemaRef
-from headrace.schemas.registry import Contract, parse_contract
+from headrace.schemas.registry import Contract
 from headrace.steps.decode.record_batch import columns_for, to_batch
 from headrace.steps.mask.mask_columns import Masker
 from headrace.steps.mask.tokens import TokenKey, tokeniser
-from tests.support.builders import MOMENT, a_record, contract_json, encode
+from tests.support.builders import MOMENT, a_contract, a_record, encode
 
 KEY = TokenKey(b"k" * 32)
 TEXTS = {"type": "array", "items": "string"}
@@ -46,9 +44,7 @@ def rows_of(contract: Contract, values: list[Any]) -> pa.RecordBatch:
 
 def written(type_: Any, values: list[Any], **annotations: Any) -> pa.RecordBatch:
     """The rows in which a field of *type_* has *values*, as they are written."""
-    described = contract_json({"name": "field", "type": type_, **annotations})
-    described["fields"][-1]["pii"] = "none"
-    contract = parse_contract(SchemaRef("thing_happened", 1), json.dumps(described))
+    contract = a_contract(("field", type_, annotations))
     rows, masker = rows_of(contract, values), Masker(contract, KEY)
     masked = masker.mask(rows)
     masked.validate(full=True)

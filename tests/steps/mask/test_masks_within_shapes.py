@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
-from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
-from headrace.schemas.registry import Contract, parse_contract
+from headrace.schemas.registry import Contract
 from tests.steps.mask.test_mask_columns import LAST, OMIT, REDACT, TENS, TOKENISE, left, token, written
-from tests.support.builders import a_record, contract_json
+from tests.support.builders import a_contract, a_record
 
 CLEAR = {"pii": "none"}
 CARD = a_record("Card", ("number", "string", {"pii": TOKENISE}), ("tries", "int", {"pii": "none"}))
@@ -100,9 +98,7 @@ def test_the_column_beside_a_list_says_nothing_of_a_personal_one() -> None:
 
 
 def contract(type_: Any, **annotations: Any) -> Contract:
-    described = contract_json({"name": "field", "type": type_, **annotations})
-    described["fields"][-1]["pii"] = "none"
-    return parse_contract(SchemaRef("thing_happened", 1), json.dumps(described))
+    return a_contract(("field", type_, annotations))
 
 
 @pytest.mark.parametrize(
