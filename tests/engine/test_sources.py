@@ -10,6 +10,7 @@ from typing import Any
 from google.pubsub_v1.types import PubsubMessage, PullResponse, ReceivedMessage
 
 from headrace.engine.journal import Journal
+from headrace.engine.live_contracts import LiveContracts
 from headrace.engine.origins import SUBSCRIPTIONS_A_CONNECTION
 from headrace.engine.sources import from_subscriptions
 from headrace.engine.status import SubjectStatus
@@ -49,9 +50,9 @@ def test_each_subject_is_pulled_from_its_own_subscription_over_a_connection_of_n
         return connections[-1]
 
     journal = Journal.open(tmp_path / "journal")
-    open_source = from_subscriptions(job, NAMES, journal, open_subscriber, lambda _: 0, **STRAYS)
+    open_source = from_subscriptions(LiveContracts(job), NAMES, journal, open_subscriber, lambda _: 0, **STRAYS)
     for subject in job.registry.subjects:
-        source: Any = open_source(subject, SubjectStatus(subject), threading.Event())[0]
+        source: Any = open_source(job, subject, SubjectStatus(subject), threading.Event())[0]
         (message,) = source.sample(1)
         assert (message.subject, message.message_id) == (subject, f"of {NAMES.subscription(subject)}")
 
@@ -67,10 +68,9 @@ def test_a_subject_of_which_too_much_is_unreadable_waits(tmp_path: Path) -> None
         transaction.note_circuit("s", CircuitState.OPEN)
     status, stop = SubjectStatus("s"), threading.Event()
     subscriber: Any = Subscriber()
-    open_source = from_subscriptions(
-        a_job(Registry({contract.ref: contract})), NAMES, journal, lambda: subscriber, lambda _: 0, **STRAYS
-    )
-    _, preparer = open_source("s", status, stop)
+    job = a_job(Registry({contract.ref: contract}))
+    open_source = from_subscriptions(LiveContracts(job), NAMES, journal, lambda: subscriber, lambda _: 0, **STRAYS)
+    _, preparer = open_source(job, "s", status, stop)
 
     next(preparer.run(lambda: iter(())))  # type: ignore[arg-type, return-value]
 

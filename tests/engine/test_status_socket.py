@@ -52,7 +52,7 @@ def test_the_report_has_the_counts_the_versions_and_the_journal(tmp_path: Path) 
     assert (things.contract_version, things.ready, report.ready, report.alive) == (1, True, True, True)
     assert (report.started_at, report.writes_to) == (STARTED_AT, "p.headrace")
     assert report.journal_bytes > 0
-    assert {each.subject for each in report.parts} == {"claim", "tallies"}
+    assert {each.subject for each in report.parts} == {"claim", "contracts", "tallies"}
 
 
 def test_a_subject_whose_contract_is_invalid_is_in_the_report(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from headrace.core.message import Message
 from headrace.dev.emulators import free_ports
 from headrace.engine.prepare import Prepared
 from headrace.engine.task_steps import Steps
+from headrace.job import Job
 from headrace.schemas.envelope import Envelope, SchemaRef
 from headrace.schemas.registry import Registry, parse_contract
 from tests.integration.test_service import Wire
@@ -138,8 +139,8 @@ def test_an_unexpected_error_stops_its_subject_until_it_goes_away_and_no_other(p
     engine = service.engine()
     open_source, reported = engine.open_source, set[str]()
 
-    def failing(subject: str, *more: Any) -> Any:
-        source, preparer = open_source(subject, *more)
+    def failing(job: Job, subject: str, *more: Any) -> Any:
+        source, preparer = open_source(job, subject, *more)
         return (source, Failing(preparer, failures) if subject == "bad_thing" else preparer)
 
     def look(_: object) -> None:

@@ -151,10 +151,10 @@ class World:
     def engine(self, journal: str = "journal", lease_seconds: float = 30.0, **changes: Any) -> Embedded:
         job = self.job()
 
-        def open_source(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Given, Preparer]:
+        def open_source(job: Job, subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Given, Preparer]:
             self.ready_at_begin.append(status.ready)
             source = self.sources.setdefault(subject, Given(finite=changes.get("once", False)))
-            preparation = Preparation(self.registry, subject, job.window, job.token_key())
+            preparation = Preparation(job.registry, subject, job.window, job.token_key())
             return source, Preparer(preparation, self.failures.setdefault(subject, []))
 
         clients: Any = {

@@ -21,7 +21,7 @@ from headrace.engine.journal import Journal
 from headrace.engine.retry import RetryPolicy
 from headrace.engine.sources import Preparer, Source
 from headrace.engine.status import SubjectStatus
-from headrace.job import held_key, job_of
+from headrace.job import Job, held_key, job_of
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.registry import Contract
@@ -80,7 +80,7 @@ def build_backfill(settings: Settings, reading: History) -> tuple[Embedded, Hist
     job, journal = job_of(settings, subject, held_key(settings, [reading.contract])), Journal.open(settings.journal)
     source = reading.source(journal, RetryPolicy("place", SubjectStatus(subject), stop), stop)
 
-    def open_source(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
+    def open_source(job: Job, name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return source, LinePreparer(job, name)
 
     return build_backfill_engine(settings, job, journal, open_bigquery(settings.project), open_source, stop), source

@@ -18,21 +18,28 @@ from headrace.config.registry_access import access_of
 from headrace.config.settings import Settings
 from headrace.core.resource_names import Names
 from headrace.engine.clients import EngineClients
+from headrace.engine.contract_watch import ContractWatch
 from headrace.engine.embedded import Embedded
 from headrace.engine.journal import Journal
-from headrace.engine.status import SubjectStatus
+from headrace.engine.status import CONTRACTS, SubjectStatus
 from headrace.job import Job
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
 from headrace.runtime.reachability import JOB, reach
 from headrace.schema_registry.id_rules import id_spaces
 from headrace.schema_registry.served_ids import ServedIds
+from headrace.schemas.registry import Registry
 
 if TYPE_CHECKING:  # imported while the claim is taken
     from headrace.engine.sources import OpenSource, Preparer, Source
 
 
-def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
-    """Return the embedded engine that reads subscriptions, not started."""
+def build_engine(
+    settings: Settings, job: Job, journal: Journal, load_contracts: Callable[[], Registry] | None = None
+) -> Embedded:
+    """Return the embedded engine that reads subscriptions, not started.
+
+    With *load_contracts*, it takes new versions of its contracts while it runs.
+    """
     client = open_bigquery(settings.project)
     complete_until = known_complete(client, settings.names)
 
@@ -44,7 +51,7 @@ def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
         from headrace.engine.sources import from_subscriptions  # imports the client of Pub/Sub
 
         return from_subscriptions(
-            job,
+            engine.contracts,
             settings.names,
             journal,
             open_subscriber,
@@ -54,8 +61,8 @@ def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
             served_ids=served_ids,
         )
 
-    def open_source(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
-        return opened()(subject, status, stop)
+    def open_source(job: Job, subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
+        return opened()(job, subject, status, stop)
 
     engine = _engine(
         settings,
@@ -67,8 +74,12 @@ def build_engine(settings: Settings, job: Job, journal: Journal) -> Embedded:
         stop,
         once=False,
         prepare=opened,
-        watch_registry=served_ids.watch.run if served_ids is not None else None,
     )
+    if served_ids is not None:
+        engine.watches["schema registry"] = served_ids.watch.run
+    if load_contracts is not None and settings.contracts is not None:
+        status = engine.status.subjects[CONTRACTS]
+        engine.watches[CONTRACTS] = ContractWatch(settings.contracts, load_contracts, engine.contracts, status).run
     return engine
 
 
@@ -91,7 +102,6 @@ def _engine(
     *,
     once: bool,
     prepare: Callable[[], object] = lambda: None,
-    watch_registry: Callable[[threading.Event], None] | None = None,
 ) -> Embedded:
     write = open_write(settings.project)
     clients = EngineClients(
@@ -120,7 +130,6 @@ def _engine(
         stop=stop,
         once=once,
         prepare=prepare_all,
-        watch_registry=watch_registry,
     )
 
 
@@ -130,7 +139,7 @@ def _served_ids(settings: Settings, job: Job, stop: threading.Event) -> ServedId
     access = access_of(named) if spaces else None
     if access is None:
         return None
-    return ServedIds(access, settings.journal, job.registry, spaces, stop)
+    return ServedIds(access, settings.journal, spaces, stop)
 
 
 def _look_at_letters(names: Names) -> Callable[[], list[str]]:

@@ -18,8 +18,9 @@ from headrace.engine.clients import EngineClients
 from headrace.engine.journal import Journal
 from headrace.engine.journal_errors import JournalError
 from headrace.engine.journal_lease import FencedError, InUseError
+from headrace.engine.live_contracts import LiveContracts
 from headrace.engine.retry import RetryPolicy, StoppedError
-from headrace.engine.status import CONTRACT, TALLIES, EngineStatus, SubjectStatus
+from headrace.engine.status import CONTRACT, CONTRACTS, TALLIES, EngineStatus, SubjectStatus
 from headrace.engine.subscription_claims import SubscriptionClaims
 from headrace.engine.table_watch import LOOK_SECONDS, WITNESS_SECONDS
 from headrace.job import Job
@@ -45,6 +46,7 @@ class Embedded:
     """One run of the job. Setting *stop* drains it: pulled messages are settled, then ``run`` returns.
 
     *prepare* imports and opens what the loops need. It runs in a thread while the claim is taken, which mostly waits.
+    *watches* run until *stop*; one of them may replace the :attr:`contracts`, which are those of *job* at first.
     """
 
     job: Job
@@ -62,14 +64,15 @@ class Embedded:
     once: bool = False  # for finite sources: any error ends the run, because a command waits for its end
     prepare: Callable[[], object] = lambda: None
     on_progress: Callable[[Progress], None] = lambda progress: None
-    watch_registry: Callable[[threading.Event], None] | None = None  # watches the schema registry until the stop
+    watches: dict[str, Callable[[threading.Event], None]] = field(default_factory=dict)  # by the name of their thread
 
     def __post_init__(self) -> None:
+        self.contracts = LiveContracts(self.job)
         subjects = self.job.registry.subjects
         shared = [each.subscription for each in self.names.routes.shared if {*subjects} & {*each.all_subjects}]
-        names = [*subjects, *self.job.registry.blocked, TALLIES, _CLAIM, *shared]
+        names = [*subjects, *self.job.registry.blocked, TALLIES, _CLAIM, CONTRACTS, *shared]
         self.status = EngineStatus({name: SubjectStatus(name) for name in names})
-        for name in (_CLAIM, *shared):
+        for name in (_CLAIM, CONTRACTS, *shared):
             self.status.subjects[name].ready = True
         run = uuid.uuid4().hex
         claims = SubscriptionClaims(
@@ -166,7 +169,7 @@ class Embedded:
         from headrace.engine.loops import Loops  # imported before, by *prepare*
 
         self._loops = Loops(
-            self.job,
+            self.contracts,
             names=self.names,
             journal=self.journal,
             clients=self.clients,
@@ -180,7 +183,7 @@ class Embedded:
             look_seconds=self.look_seconds,
             witness_seconds=self.witness_seconds,
             once=self.once,
-            watch_registry=self.watch_registry,
+            watches=self.watches,
         )
         self._loops.run(lambda: self.on_progress(self.progress))
 

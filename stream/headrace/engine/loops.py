@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from typing import TypeAlias
 
 from headrace.core.resource_names import Names
 from headrace.engine.clients import EngineClients
 from headrace.engine.journal import Journal
+from headrace.engine.live_contracts import LiveContracts
 from headrace.engine.pending_batch import Fence
 from headrace.engine.resource_watch import Watch
 from headrace.engine.sources import OpenSource
@@ -17,15 +19,19 @@ from headrace.engine.subject_tasks import SubjectTasks
 from headrace.engine.table_watch import TableWatch, watch_on
 from headrace.engine.tally_loop import TallyLoop
 from headrace.engine.workers import open_workers
-from headrace.job import Job
+
+WatchOn: TypeAlias = Callable[[threading.Event], None]
 
 
 class Loops:
-    """The loops of one engine, which holds the claim. *recording_failure* records an error and stops the engine."""
+    """The loops of one engine, which holds the claim. *recording_failure* records an error and stops the engine.
+
+    *watches* run beside them until the engine stops, each in a thread of its name.
+    """
 
     def __init__(
         self,
-        job: Job,
+        contracts: LiveContracts,
         *,
         names: Names,
         journal: Journal,
@@ -40,15 +46,15 @@ class Loops:
         look_seconds: float,
         witness_seconds: float,
         once: bool,
-        watch_registry: Callable[[threading.Event], None] | None = None,
+        watches: Mapping[str, WatchOn],
     ) -> None:
         self._status = status
-        self._watch_registry = watch_registry
+        self._watches = watches
         self._stop = stop
         self._recording_failure = recording_failure
         self._look_seconds = look_seconds
         self._tasks = SubjectTasks(
-            job,
+            contracts,
             names=names,
             journal=journal,
             clients=clients,
@@ -63,7 +69,7 @@ class Loops:
             once=once,
         )
         self._tallies = TallyLoop(
-            job,
+            contracts.job,
             names,
             journal=journal,
             clients=clients.for_subject(),
@@ -90,9 +96,8 @@ class Loops:
             threading.Thread(target=self._guarded, args=(watch_on, *looking), name="tables"),
             threading.Thread(target=self._guarded, args=(self._resources.run,), name="resources"),
         ]
-        if self._watch_registry is not None:
-            watch = (self._watch_registry, self._stop)
-            threads.append(threading.Thread(target=self._guarded, args=watch, name="schema registry"))
+        for name, watch in self._watches.items():
+            threads.append(threading.Thread(target=self._guarded, args=(watch, self._stop), name=name))
         for thread in threads:
             thread.start()
         with open_workers() as workers:

@@ -27,7 +27,7 @@ class Reporter:
     def report(self) -> EngineReport:
         """Return the engine's report as of now."""
         engine = self._engine
-        registry, status = engine.job.registry, engine.status
+        registry, status = engine.contracts.job.registry, engine.status
         subjects = [*registry.subjects, *registry.blocked]
         reports = {name: _subject_report(registry, each) for name, each in status.subjects.items()}
         return EngineReport(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from google.pubsub_v1 import PublisherClient, SubscriberClient
@@ -13,6 +13,7 @@ from headrace.core.resource_names import Names
 from headrace.core.routes import Route
 from headrace.engine.continuity import Gap
 from headrace.engine.journal import Journal
+from headrace.engine.live_contracts import LiveContracts
 from headrace.engine.open_circuit import SubjectCircuit
 from headrace.engine.origins import Origins, SharedMeans
 from headrace.engine.prepare import Prepared
@@ -73,11 +74,11 @@ class Preparer(Protocol):
         """Run the steps that *serve* returns whenever messages may be taken, until the engine stops."""
 
 
-OpenSource: TypeAlias = Callable[[str, SubjectStatus, threading.Event], tuple[Source, Preparer]]
+OpenSource: TypeAlias = Callable[[Job, str, SubjectStatus, threading.Event], tuple[Source, Preparer]]
 
 
 def from_subscriptions(
-    job: Job,
+    contracts: LiveContracts,
     names: Names,
     journal: Journal,
     open_subscriber: Callable[[], SubscriberClient],
@@ -102,16 +103,16 @@ def from_subscriptions(
 
         status = status_of(route.subscription)
         strays = StrayLetters(
-            job, route, journal=journal, open_publisher=open_publisher, status=status, unusable=unusable
+            contracts.job, route, journal=journal, open_publisher=open_publisher, status=status, unusable=unusable
         )
-        return SharedMeans(router_of(route, job.registry), strays, status)
+        return SharedMeans(_LiveRouter(route, contracts), strays, status)
 
-    origins = Origins(job.registry.subjects, names, open_subscriber, complete_until, open_shared)
+    origins = Origins(contracts.job.registry.subjects, names, open_subscriber, complete_until, open_shared)
 
-    def open_source(subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
+    def open_source(job: Job, subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         statuses[subject] = status
         source = origins.of(subject, status)
-        ids = served_ids.of(subject) if served_ids is not None else None
+        ids = served_ids.of(subject, job.registry) if served_ids is not None else None
         circuit = SubjectCircuit(
             job,
             subject,
@@ -124,3 +125,20 @@ def from_subscriptions(
         return source, circuit if ids is None else HeldByRegistry(circuit, ids, status, stop)
 
     return open_source
+
+
+class _LiveRouter:
+    """The router of a route, by the contracts of now. Only the task of its subscription uses it."""
+
+    def __init__(self, route: Route, contracts: LiveContracts) -> None:
+        self._route = route
+        self._contracts = contracts
+        self._registry = contracts.job.registry
+        self._router = router_of(route, self._registry)
+
+    def subject_of(self, attributes: Mapping[str, str], data: bytes) -> str:
+        """Return the subject; the name of the subscription if the message belongs to none."""
+        registry = self._contracts.job.registry
+        if registry is not self._registry:
+            self._router, self._registry = router_of(self._route, registry), registry
+        return self._router.subject_of(attributes, data)

@@ -18,6 +18,7 @@ from headrace.runtime.clock import now_micros
 RESOURCES: Final = "resources"  # a subscription or table differs from the wanted one
 LETTERS: Final = "dead letters"  # the subscription of dead letters has a problem
 TALLIES: Final = "tallies"  # the name of their loop, beside those of subjects
+CONTRACTS: Final = "contracts"  # the name of the watch on their folder, beside those of subjects
 CIRCUIT: Final = "circuit"  # the circuit is open: too many messages are unreadable
 CONTRACT: Final = "contract"  # a contract is invalid: the subject is not pulled
 SCHEMA_REGISTRY: Final = "schema registry"  # schema ids cannot be trusted, or not be asked for

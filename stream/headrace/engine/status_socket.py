@@ -51,7 +51,7 @@ def pages_of(engine: Embedded, reporter: Reporter) -> Pages:
         match path.split("/")[1:]:
             case ["status"]:
                 return Page(HTTPStatus.OK, "application/json", _REPORT.dump_json(reporter.report()))
-            case ["tap", subject, after] if subject in engine.job.registry.subjects and after.isdecimal():
+            case ["tap", subject, after] if subject in engine.contracts.job.registry.subjects and after.isdecimal():
                 return Page(HTTPStatus.OK, "application/json", _tapped(engine, subject, int(after)))
             case _:
                 places = f"{STATUS_PAGE}, or {TAP_PAGE}/SUBJECT/NUMBER\n"
@@ -62,7 +62,7 @@ def pages_of(engine: Embedded, reporter: Reporter) -> Pages:
 
 def _tapped(engine: Embedded, subject: str, after: int) -> bytes:
     tapped = engine.status.subjects[subject].tap.look(after)
-    columns = columns_of_table(engine.job.registry.latest(subject))
+    columns = columns_of_table(engine.contracts.job.registry.latest(subject))
     events = [_event(columns, each) for each in tapped.events]
     return json.dumps({"events": events, "last": tapped.last, "seen": tapped.seen}).encode()
 

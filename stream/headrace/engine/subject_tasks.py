@@ -16,12 +16,13 @@ from headrace.engine.check_intervals import BEGINNINGS_A_SECOND
 from headrace.engine.clients import EngineClients
 from headrace.engine.failures import ENDS_ALL, describe_error, innermost_calls
 from headrace.engine.journal import Journal
+from headrace.engine.live_contracts import LiveContracts
 from headrace.engine.pending_batch import Fence
 from headrace.engine.resource_watch import Watched
 from headrace.engine.retry import RetryPolicy, StoppedError
 from headrace.engine.scheduler import Scheduler
 from headrace.engine.sources import OpenSource
-from headrace.engine.status import FAILED, EngineStatus
+from headrace.engine.status import CONTRACT, FAILED, EngineStatus, SubjectStatus
 from headrace.engine.subject import SubjectLoop
 from headrace.engine.table_watch import TableWatch
 from headrace.engine.task_steps import Steps, Wake
@@ -36,13 +37,15 @@ _LOG = structlog.get_logger("headrace")
 class SubjectTasks:
     """Runs the loop of each subject until *stop*. A subject that fails begins anew, and holds up no other.
 
+    So does a subject whose *contracts* change. While its contract is refused, it pulls nothing.
+
     *once*: the sources are finite and somebody waits for the end, so any error ends all. *recording_failure* gives a
     context that records an error and stops the engine.
     """
 
     def __init__(
         self,
-        job: Job,
+        contracts: LiveContracts,
         *,
         names: Names,
         journal: Journal,
@@ -57,7 +60,7 @@ class SubjectTasks:
         witness_seconds: float,
         once: bool,
     ) -> None:
-        self._job = job
+        self._contracts = contracts
         self._names = names
         self._journal = journal
         self._clients = clients
@@ -70,7 +73,9 @@ class SubjectTasks:
         self._look_seconds = look_seconds
         self._witness_seconds = witness_seconds
         self._once = once
-        self._loops: dict[str, SubjectLoop | None] = dict.fromkeys(job.registry.subjects)
+        self._loops: dict[str, SubjectLoop | None] = dict.fromkeys(contracts.job.registry.subjects)
+        self._ends = {subject: threading.Event() for subject in self._loops}  # set when its loop has to end
+        self._wakes: dict[str, Wake] = {}
         self._watched: dict[str, Watched] = {}
 
     def watched(self) -> list[Watched]:
@@ -89,8 +94,10 @@ class SubjectTasks:
     def run(self, workers: Workers, on_progress: Callable[[], None]) -> None:
         """Run all loops until each has ended; calls *on_progress* often."""
         begin, subjects = time.monotonic(), workers.subjects
+        self._contracts.on_change = self._begin_anew
         for number, subject in enumerate(self._loops):
-            subjects.spawn(partial(self._begin, workers, subject, begin + number / BEGINNINGS_A_SECOND))
+            begins_at = begin + number / BEGINNINGS_A_SECOND
+            self._wakes[subject] = subjects.spawn(partial(self._begin, workers, subject, begins_at))
         try:
             are_over = False
             while not are_over:
@@ -104,9 +111,21 @@ class SubjectTasks:
                 self._wind_down(subjects)
 
     def _wind_down(self, subjects: Scheduler) -> None:
-        for loop in filter(None, list(self._loops.values())):
-            loop.source.wind_down()
+        for subject in self._loops:
+            self._end(subject)
         subjects.wake_all()
+
+    def _begin_anew(self, subject: str) -> None:
+        """End the loop of a subject, which begins anew with the contracts of now. Thread-safe."""
+        self._end(subject)
+        if subject in self._wakes:
+            self._wakes[subject]()
+
+    def _end(self, subject: str) -> None:
+        self._ends[subject].set()
+        loop = self._loops[subject]
+        if loop is not None:
+            loop.source.wind_down()
 
     def _begin(self, workers: Workers, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
         with self._recording_failure():
@@ -121,9 +140,14 @@ class SubjectTasks:
         status = self._status.subjects[subject]
         retry = RetryPolicy(FAILED, status, self._stop)
         while not self._stop.is_set():
+            ends = self._ends[subject] = self._stop if self._once else threading.Event()
+            job = self._contracts.job  # read after the event is in its place: a later change sets it
             try:
-                yield from self._run_subject(workers, subject, begins_at, wake)
-            except (StoppedError, *ENDS_ALL):
+                yield from self._run_subject(workers, job, subject, ends, begins_at, wake)
+            except StoppedError:
+                if self._stop.is_set():
+                    raise
+            except ENDS_ALL:
                 raise
             except Exception as error:
                 if self._once:
@@ -132,13 +156,25 @@ class SubjectTasks:
                 _LOG.error("subject_failed", subject=subject, error=type(error).__name__, at=innermost_calls(error))
                 yield from retry.wait_as_steps(describe_error(error))
             else:
-                return
+                if self._once or not ends.is_set():
+                    return
 
-    def _run_subject(self, workers: Workers, subject: str, begins_at: float, wake: Wake) -> Steps[None]:
+    def _run_subject(
+        self, workers: Workers, job: Job, subject: str, ends: threading.Event, begins_at: float, wake: Wake
+    ) -> Steps[None]:
+        """Run one subject with the contracts of *job*, until *ends* is set."""
         status = self._status.subjects[subject]
-        source, preparer = self._open_source(subject, status, self._stop)
+        refused = job.registry.blocked.get(subject)
+        if refused is not None:
+            self._loops[subject] = None
+            self._watched.pop(subject, None)
+            yield from _held(status, f"{refused}; its messages stay in Pub/Sub until its contract is accepted", ends)
+            return
+        if status.unblock(CONTRACT):
+            _LOG.info("recovered", subject=subject)
+        source, preparer = self._open_source(job, subject, status, ends)
         loop = SubjectLoop(
-            self._job,
+            job,
             subject,
             names=self._names,
             journal=self._journal,
@@ -146,14 +182,14 @@ class SubjectTasks:
             source=source,
             preparer=preparer,
             status=status,
-            stop=self._stop,
+            stop=ends,
             fence=self._fence,
             round_messages=self._round_messages,
             wake=wake,
             begins_at=begins_at,
         )
         self._loops[subject] = loop
-        self._watch(subject, loop)
+        self._watch(job, subject, loop)
 
         def serve() -> Steps[None]:
             source.start(workers.sources, wake)
@@ -166,13 +202,21 @@ class SubjectTasks:
         yield from loop.recover()
         yield from preparer.run(serve)
 
-    def _watch(self, subject: str, loop: SubjectLoop) -> None:
-        contract = self._job.registry.latest(subject)
+    def _watch(self, job: Job, subject: str, loop: SubjectLoop) -> None:
+        contract = job.registry.latest(subject)
         self._watched[subject] = Watched(
             subject,
             loop.source,
             loop.table.described,
             loop.table.watch.seen,
-            self._job.masking_key_version if makes_tokens(contract) else None,
+            job.masking_key_version if makes_tokens(contract) else None,
             self._status.subjects[subject],
         )
+
+
+def _held(status: SubjectStatus, needs: str, ends: threading.Event) -> Steps[None]:
+    """Report what a subject needs, and wait until *ends* is set."""
+    if status.block(CONTRACT, needs):
+        _LOG.error("blocked", subject=status.subject, needs=needs)
+    while not ends.is_set():
+        yield None

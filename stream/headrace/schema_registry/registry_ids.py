@@ -50,8 +50,13 @@ class RegistryIds:
         self._pins = pins
         self.watch = watch
         self._pause = pause
+        self._now = now
         self._unknown = UnknownIds(now)
         self._budget = RequestBudget(ASKED_AT_ONCE, ASKED_A_SECOND, now)
+
+    def serve(self, versions: Mapping[str, int]) -> None:
+        """Serve *versions* from now on. An id that named none of the former ones may name one of these."""
+        self._versions, self._unknown = versions, UnknownIds(self._now)
 
     def check(self) -> None:
         """Raise PinBrokenError if a pinned id of the subject names another schema now."""

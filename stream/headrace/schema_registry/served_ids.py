@@ -24,7 +24,6 @@ class ServedIds:
         self,
         access: RegistryAccess,
         folder: Path,
-        contracts: Registry,
         spaces: Mapping[str, IdSpace],
         stop: threading.Event,
     ) -> None:
@@ -32,17 +31,14 @@ class ServedIds:
         self.watch = RegistryWatch(client, pins, spaces)
         self._ids = {
             subject: RegistryIds(
-                subject,
-                space,
-                versions_by_hash(contracts, subject),
-                client=client,
-                pins=pins,
-                watch=self.watch,
-                pause=stop.wait,
+                subject, space, versions={}, client=client, pins=pins, watch=self.watch, pause=stop.wait
             )
             for subject, space in spaces.items()
         }
 
-    def of(self, subject: str) -> RegistryIds | None:
-        """Return the ids of a subject; None if its payloads carry none."""
-        return self._ids.get(subject)
+    def of(self, subject: str, contracts: Registry) -> RegistryIds | None:
+        """Return the ids of a subject with its versions of now; None if its payloads carry none."""
+        ids = self._ids.get(subject)
+        if ids is not None:
+            ids.serve(versions_by_hash(contracts, subject))
+        return ids

@@ -27,7 +27,7 @@ from headrace.engine.retry import RetryPolicy
 from headrace.engine.sources import Preparer, Source
 from headrace.engine.status import SubjectStatus
 from headrace.errors import Exit
-from headrace.job import held_key, job_of
+from headrace.job import Job, held_key, job_of
 from headrace.runtime.garbage import collect_less_often
 from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.logs import set_up_logs
@@ -83,7 +83,7 @@ def build_replacement(settings: Settings, task: Task, text: str) -> tuple[Embedd
         stop=stop,
     )
 
-    def open_source(name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
+    def open_source(job: Job, name: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:
         return replacement, replacement
 
     engine = build_backfill_engine(settings, job, journal, client, open_source, stop)

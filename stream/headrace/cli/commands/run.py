@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Final
 
 import structlog
@@ -34,11 +35,10 @@ def run_until_stopped(settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C, then drain: write and acknowledge the messages that were pulled."""
     set_up_logs(settings.log_format)
     warn_of_fallback()
-    registry = settings.serviceable_registry()
-    registry = registry.blocking(_missing_functions(registry))
+    registry = _contracts(settings)
     key = held_key(settings, map(registry.latest, registry.subjects))
     job = job_for(settings, registry, key, now_micros)
-    engine = build_engine(settings, job, Journal.open(settings.journal))
+    engine = build_engine(settings, job, Journal.open(settings.journal), partial(_contracts, settings))
     reporter = Reporter(engine, now_micros())
     stop_on_signals(engine.stop)
     collect_less_often()
@@ -57,6 +57,12 @@ def run_until_stopped(settings: Settings) -> None:
         _LOG.info("running", subjects=job.registry.subjects, **details)
         engine.run()
     _LOG.info("drained", events=engine.progress.acknowledged)
+
+
+def _contracts(settings: Settings) -> Registry:
+    """Load the contracts; an invalid one, or one whose function is not installed, blocks only its subject."""
+    registry = settings.serviceable_registry()
+    return registry.blocking(_missing_functions(registry))
 
 
 def _missing_functions(registry: Registry) -> Mapping[str, ContractError]:
