@@ -83,6 +83,7 @@ _KINDS: Final[dict[str, Kind]] = {
 _DATASETS: Final = {"dataset": "headrace", "archive": "archive", "loads": "loads"}
 _TABLES: Final = {
     "tables": ("headrace", "values(local.subjects)"),
+    "evolving_tables": ("headrace", "var.evolving_tables"),
     "tallies": ("headrace", '["headrace_tallies"]'),
     "engines": ("headrace", '["headrace_engines"]'),
     "letters": ("archive", '["letters"]'),

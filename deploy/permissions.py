@@ -23,7 +23,7 @@ SOURCE_OF: Final[dict[str, str]] = {name: method["source"] for name, method in _
 PUBLISHER: Final = "roles/pubsub.publisher"  # the one role of Google's that holds what is needed and no more
 _PUBLISH: Final = "pubsub.topics.publish"
 DATASET_OF: Final = {
-    **dict.fromkeys(("tables", "tallies", "engines", "completeness", "rollups"), "dataset"),
+    **dict.fromkeys(("tables", "evolving_tables", "tallies", "engines", "completeness", "rollups"), "dataset"),
     **dict.fromkeys(("letters", "facts", "trail"), "archive"),
 }
 

@@ -163,6 +163,25 @@ resource "google_bigquery_table_iam_member" "job_tables" {
   depends_on = [google_service_account.headrace]
 }
 
+resource "google_project_iam_custom_role" "job_evolving_tables" {
+  project     = var.project
+  role_id     = "headrace_job_evolving_tables"
+  title       = "Headrace: job on evolving tables"
+  permissions = ["bigquery.tables.update"]
+}
+
+resource "google_bigquery_table_iam_member" "job_evolving_tables" {
+  for_each = { for pair in setproduct(local.members.job, var.tables_provisioned ? var.evolving_tables : []) : join(" ", pair) => pair }
+
+  project    = var.project
+  dataset_id = google_bigquery_dataset.headrace.dataset_id
+  table_id   = each.value[1]
+  role       = google_project_iam_custom_role.job_evolving_tables.name
+  member     = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
 resource "google_project_iam_custom_role" "job_tallies" {
   project     = var.project
   role_id     = "headrace_job_tallies"

@@ -60,6 +60,12 @@ variable "archive_dataset" {
   default     = "headrace_dead_letters"
 }
 
+variable "evolving_tables" {
+  description = "Tables of contracts with `evolve`: `automatic`, to which the job may add columns"
+  type        = list(string)
+  default     = []
+}
+
 variable "tables_provisioned" {
   description = "true once `headrace provision` has made the tables: only then can they be granted"
   type        = bool

@@ -47,6 +47,7 @@ ON: Final[dict[str, tuple[str, list[str]]]] = {
     "dataset": ("dataset_id", ["headrace"]),
     "archive": ("dataset_id", ["headrace_dead_letters"]),
     "tables": ("table_id", [REGISTRY.latest(subject).options.table for subject in REGISTRY.subjects]),
+    "evolving_tables": ("table_id", ["flights"]),
     "tallies": ("table_id", [TALLIES]),
     "engines": ("table_id", [ENGINES]),
     "letters": ("table_id", ["letters"]),
@@ -65,7 +66,8 @@ def bound(grant: Grant, plan: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return planned(
-        tmp_path_factory.mktemp("everything"), {**VALUES, **EXISTING, "dataflow": True, "tables_provisioned": True}
+        tmp_path_factory.mktemp("everything"),
+        {**VALUES, **EXISTING, "dataflow": True, "tables_provisioned": True, "evolving_tables": ["flights"]},
     )
 
 

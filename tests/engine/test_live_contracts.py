@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.api_core.exceptions import Forbidden
 
 from headrace.config.settings import SettingsError
 from headrace.engine.contract_watch import ContractWatch
@@ -71,6 +72,43 @@ def test_a_new_version_is_read_without_a_restart(two: World) -> None:
 
 def rows(world: World) -> list[dict[str, Any]]:
     return world.warehouse.rows("things")
+
+
+AUTOMATIC = a_contract(CITY, GATE, version=2, evolve="automatic")
+
+
+def columns(world: World) -> list[str]:
+    return [each.name for each in world.warehouse.find("p.headrace.things").table.schema]
+
+
+@pytest.mark.parametrize(("version", "added"), [(SECOND, []), (AUTOMATIC, ["gate"])])
+def test_columns_are_added_where_the_contract_lets_the_job_do_so(
+    two: World, version: Contract, added: list[str]
+) -> None:
+    before = columns(two)
+    with running(two.engine()) as run:
+        publish(two, FIRST, {"city": "Oslo"})
+        run.engine.contracts.replace(registry(FIRST, version, OTHERS))
+        wait_for(lambda: beginnings(two, FIRST) == 2, 10)
+
+    assert [each for each in columns(two) if each not in before] == added
+
+
+def test_without_the_permission_to_add_columns_the_subject_waits_and_says_so(two: World) -> None:
+    def refuse(asked: str) -> None:
+        if asked.startswith("update"):
+            raise Forbidden("denied")
+
+    with running(two.engine()) as run:
+        publish(two, FIRST, {"city": "Oslo"})
+        two.warehouse.in_the_way = refuse
+        run.engine.contracts.replace(registry(FIRST, AUTOMATIC, OTHERS))
+        status = run.engine.status.subjects["thing_happened"]
+        wait_for(lambda: any("bigquery.tables.update" in each for each in status.in_the_way.values()), 10)
+        publish(two, OTHERS, {})
+        two.warehouse.in_the_way = lambda asked: None
+        publish(two, AUTOMATIC, {"city": "Rome", "gate": "B2"})
+        assert "gate" in columns(two)
 
 
 def test_a_refused_contract_holds_its_subject_alone_until_it_is_mended(two: World) -> None:

@@ -61,7 +61,7 @@ class Live:
         self.service.publish(contract.subject, [_message(contract, number) for number in numbers])
 
     def problem(self, subject: str) -> str:
-        return self.reported(subject).in_the_way.get("contract", "")
+        return str(self.reported(subject).in_the_way.get("contract", ""))
 
     def version(self, subject: str) -> int:
         return int(self.reported(subject).contract_version)
@@ -147,6 +147,17 @@ def test_a_version_whose_column_is_missing_waits_for_it(live: Live) -> None:
 
     wait_for(lambda: len(live.rows()) == 10)
     assert live.rows() == [(number, f"B{number}") for number in range(10)]
+
+
+def test_the_job_adds_columns_where_the_contract_lets_it(live: Live) -> None:
+    live.publish("thing_happened.v1", range(10))
+    wait_for(lambda: len(live.rows()) == 10)
+    live.folder.put("thing_happened.v2", contract_json(NUMBER, GATE, evolve="automatic"))
+    wait_for(lambda: live.version("thing_happened") == 2)
+    live.publish("thing_happened.v2", range(10, 20))
+
+    wait_for(lambda: len(live.rows()) == 20)
+    assert live.rows() == [(n, None) for n in range(10)] + [(n, f"B{n}") for n in range(10, 20)]
 
 
 def test_a_version_that_cannot_be_read_holds_its_subject_and_no_other(live: Live) -> None:

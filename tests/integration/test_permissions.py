@@ -21,6 +21,7 @@ from deploy.open_letters import open_letters
 from deploy.permissions import differences, principals
 from headrace.backfill.build_backfill import Reading, build_backfill
 from headrace.beam.load_target import LoadOptions
+from headrace.bigquery.add_columns import add_columns
 from headrace.bigquery.existing_rows import StoredRows, StoredTallies
 from headrace.bigquery.table_identity import Witness, look_at_table, missing_witnesses
 from headrace.bigquery.write_streams import WriteStreams
@@ -40,7 +41,7 @@ from headrace.pipeline import load
 from headrace.producers import EventProducer, PubSubPublisher
 from headrace.provision import Clients, apply, plan
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
-from headrace.schemas.envelope import to_micros
+from headrace.schemas.envelope import SchemaRef, to_micros
 from headrace.schemas.registry import Registry, parse_contract
 from headrace.schemas.samples import SAMPLES
 from tests.integration.test_beam_job import the_job, the_pullers
@@ -205,6 +206,14 @@ class Day:
             StoredRows(client, names.sql(TALLIES)).schema_mismatches([])
             StoredTallies(client, names.sql(TALLIES)).count(rows)
 
+    def evolve(self) -> None:
+        """What the engine does when a new version of a contract lets it add columns."""
+        fields = [*json.loads(FLIGHT.json)["fields"], {"name": "gate", "type": ["null", "string"], "default": None}]
+        newer = parse_contract(SchemaRef(FLIGHT.subject, 2), json.dumps(json.loads(FLIGHT.json) | {"fields": fields}))
+        registry, names = Registry({each.ref: each for each in (FLIGHT, newer)}), self.service.names
+        with self.calls.by("job"):
+            assert add_columns(open_bigquery(names.project), registry, FLIGHT.subject, names) != []
+
     def let_hours_pass(self, principal: str) -> None:
         """What the engine asks every ten minutes, and every hour."""
         names = self.service.names
@@ -272,6 +281,7 @@ def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: 
         day.service.publish("booking_created", [a_wire("b-0"), (b"x", a_wire("b-1")[1])])
         day.ingest(6)
         day.look_after_a_mishap("job")
+        day.evolve()
         day.let_hours_pass("job")
         day.backfill(tmp_path)
         day.look_after_a_mishap("backfiller")

@@ -73,6 +73,13 @@ class Warehouse:
         found._properties["numRows"] = str(len(self.find(name).rows))
         return found
 
+    def update_table(self, table: bigquery.Table, fields: Sequence[str], **_: Any) -> bigquery.Table:
+        """The table with its new columns."""
+        self.in_the_way(f"update {_name(table)}")
+        assert list(fields) == ["schema"]
+        self.find(_name(table)).table.schema = table.schema
+        return table
+
     def query_and_wait(self, query: str, job_config: Any = None, **_: Any) -> list[dict[str, Any]]:
         """The answer to *query*."""
         words = query.split()

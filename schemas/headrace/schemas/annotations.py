@@ -44,6 +44,13 @@ class Partition(StrEnum):
     MONTH = "month"
 
 
+class Evolve(StrEnum):
+    """The program that adds the columns of a new version: ``headrace provision``, or the embedded engine itself."""
+
+    PROVISION = "provision"
+    AUTOMATIC = "automatic"
+
+
 class IdRule(StrEnum):
     """Treatment of the ids of events whose contract declares an identity.
 
@@ -79,6 +86,7 @@ class TableOptions:
     envelope: EnvelopeRules
     schema_ids: SchemaIds
     metadata: tuple[MetadataColumn, ...]
+    evolve: Evolve = Evolve.PROVISION
 
     @property
     def latest_view(self) -> str | None:
@@ -164,6 +172,7 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str,
         envelope=envelope,
         schema_ids=read(lambda: parse_schema_ids(given, where), SchemaIds()),
         metadata=own + read(lambda: parse_metadata(given, taken, parse_pii, where), ()),
+        evolve=read(lambda: member(Evolve, get("evolve", "provision"), place("evolve")), Evolve.PROVISION),
     )
 
 

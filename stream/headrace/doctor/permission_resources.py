@@ -10,6 +10,7 @@ from headrace.core.resource_names import ENGINES, TALLIES, Names
 from headrace.dead_letters.archive_tables import FACTS, LETTERS, TRAIL
 from headrace.doctor.needed_permissions import Need
 from headrace.runtime.reachability import Service
+from headrace.schemas.annotations import Evolve
 from headrace.schemas.registry import Registry
 
 
@@ -50,7 +51,9 @@ def _resources(registry: Registry, names: Names) -> Mapping[str, tuple[Resource,
     """Return the resources that each name of deploy/permissions.toml means; a dataset with one of its tables."""
     dataset, archive = f"{names.project}.{names.dataset}", f"{names.project}.{names.archive}"
     subjects, tallies = registry.subjects, _all(Kind.TABLE, f"{dataset}.{TALLIES}")
-    latest = [registry.latest(subject).options.table for subject in subjects]
+    options = [registry.latest(subject).options for subject in subjects]
+    latest = [each.table for each in options]
+    evolving = [each.table for each in options if each.evolve is Evolve.AUTOMATIC]
     return {
         "project": _all(Kind.PROJECT, names.project),
         "metrics": _all(Kind.PROJECT, names.project),
@@ -66,6 +69,7 @@ def _resources(registry: Registry, names: Names) -> Mapping[str, tuple[Resource,
         "archive": (*_all(Kind.DATASET, archive), *_all(Kind.TABLE, f"{archive}.{LETTERS}")),
         "loads": _all(Kind.DATASET, f"{names.project}.{names.loads}"),
         "tables": _all(Kind.TABLE, *(f"{dataset}.{table}" for table in latest)),
+        "evolving_tables": _all(Kind.TABLE, *(f"{dataset}.{table}" for table in evolving)),
         "tallies": tallies,
         "engines": _all(Kind.TABLE, f"{dataset}.{ENGINES}"),
         **{table: _all(Kind.TABLE, f"{archive}.{table}") for table in (LETTERS, FACTS, TRAIL)},

@@ -99,6 +99,8 @@ class SubjectLoop:
         Without such a batch, only check that the table exists. Its memory is loaded later, when there is time or when
         the first messages come.
         """
+        if not self.source.finite:
+            yield from self.table.evolve_as_steps()
         table = self.table.name
         is_open = self.source.finite or self._journal.is_taken_over(table) or self._journal.pending(table)
         change = yield from self.table.look_as_steps(ask_for_rows=bool(is_open))

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import assert_never
 
 import pyarrow as pa
+import structlog
 from google.cloud import bigquery
 
+from headrace.bigquery.add_columns import add_columns
 from headrace.bigquery.event_table import table_for
 from headrace.bigquery.existing_rows import StoredRows
 from headrace.core.micro_batch import to_ipc
@@ -21,7 +23,10 @@ from headrace.engine.table_watch import Change, TableReplacedError, TableWatch
 from headrace.engine.task_steps import Steps, Wake
 from headrace.engine.transaction import Transaction
 from headrace.job import Job
+from headrace.schemas.annotations import Evolve
 from headrace.schemas.content_rule import comparable_rules
+
+_LOG = structlog.get_logger("headrace")
 
 
 class SubjectTable:
@@ -45,6 +50,9 @@ class SubjectTable:
         changed: Wake,
     ) -> None:
         contract = job.registry.latest(subject)
+        self._contract = contract
+        self._names = names
+        self._client = client
         self.name = contract.options.table
         self._job = job
         self._subject = subject
@@ -58,6 +66,10 @@ class SubjectTable:
             f"{sql}: the job needs bigquery.jobs.create, and bigquery.tables.getData on it; "
             "`headrace provision` makes it"
         )
+        self._needs_update = (
+            f"{sql}: the contract lets the job add columns (evolve), so it needs bigquery.tables.update on it; or run "
+            "`headrace provision`, which makes the table and adds the columns"
+        )
         self.seen = SeenMessages(
             self.name,
             journal,
@@ -69,6 +81,21 @@ class SubjectTable:
             comparable=comparable_rules(job.registry, subject),
         )
         self.watch = TableWatch(self.name, sql, journal=journal, client=client, status=status, changed=changed)
+
+    def evolve_as_steps(self) -> Steps[None]:
+        """Add columns that the contract needs, if it lets the job do so; wait until BigQuery has them."""
+        match self._contract.options.evolve:
+            case Evolve.PROVISION:
+                return
+            case Evolve.AUTOMATIC:
+                added = yield from self._retry.call_as_steps(self._needs_update, self._add_columns)
+                if added:
+                    _LOG.info("columns_added", table=self.name, what="; ".join(added))
+            case _:
+                assert_never(self._contract.options.evolve)
+
+    def _add_columns(self) -> list[str]:
+        return add_columns(self._client, self._job.registry, self._subject, self._names)
 
     def look(self) -> Change | None:
         """Return how the table differs from the one in the journal, if it does; wait until BigQuery answers."""
