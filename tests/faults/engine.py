@@ -71,7 +71,12 @@ class Engine:
 
     def has_logged(self, *words: str) -> bool:
         """Whether one line of its log holds all of *words*."""
-        return any(all(word in line for word in words) for line in self.log.read_text(errors="replace").splitlines())
+        return self.count_logged(*words) > 0
+
+    def count_logged(self, *words: str) -> int:
+        """How many lines of its log hold all of *words*."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return sum(all(word in line for word in words) for line in lines)
 
     def counted(self, subject: str, name: str) -> int:
         """A count of this process: received, written, duplicate, redelivered or acknowledged."""

@@ -6,7 +6,6 @@ from typing import Final
 
 NOT_THERE: Final = {
     "F05, F28 (durable producers)": "the SDK has no outbox on disk: what was not confirmed is the caller's to repeat",
-    "F13 (a column added to the contract while running)": "contracts are read at start; a new one needs a restart",
     "F22": "no mask is the user's own code, and the built-in ones are total; a step that raises ends the engine",
-    "F26 (registry down, or another schema under a known name)": "contracts come from a folder, not from a service",
+    "F26 (registry down, or another schema under a known name)": "`pytest -m registry` has it: it needs a registry",
 }
