@@ -7,11 +7,12 @@ from enum import IntEnum
 from typing import Final
 
 from headrace.schemas.containers import joined
+from headrace.schemas.decimal_limits import fewer_digits, too_many_digits, wrong_length
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.json_encoding.plan import NO_SIZE, Code, Node
 from headrace.schemas.json_encoding.words import expected, finer, found, setting
-from headrace.schemas.model import MAX_ITEMS
+from headrace.schemas.model import MAX_ITEMS, Decimal
 from headrace.schemas.numbers import beyond_remedy
 
 MAX_NUMBER: Final = 1_000  # characters of a number
@@ -143,15 +144,16 @@ def _of_value(fault: Fault, node: Node | None, data: bytes, offset: int) -> tupl
 def _of_number(fault: Fault, node: Node) -> tuple[str, str]:
     kind = node.code.name.lower()
     size = "" if node.size == NO_SIZE else f"{node.size} "
+    decimal = Decimal(node.precision, node.power)
     return {
         Fault.NOT_WHOLE: ("a number with a fraction where the contract has a whole number", "round it"),
-        Fault.TOO_MANY_DIGITS: ("more digits than its precision", "use a larger precision in the contract"),
+        Fault.TOO_MANY_DIGITS: (too_many_digits(decimal), fewer_digits(decimal)),
         Fault.TOO_FINE: (finer(node), "round it"),
         Fault.BEYOND_FLOAT: (f"a number beyond a {kind}", beyond_remedy(kind)),
         Fault.TOO_SMALL: (f"a number too small for a {kind}", "use a decimal in the contract"),
         Fault.NO_OFFSET: ("a time without an offset", f"write it, such as 2026-11-20T05:15:00Z{setting(node)}"),
         Fault.NO_SYMBOL: ("no symbol of its enum", "use one of the contract, or add the symbol in a new version"),
-        Fault.DECIMAL_LENGTH: ("a decimal of no bytes or of too many", "write as many as its precision needs"),
+        Fault.DECIMAL_LENGTH: (wrong_length(decimal), "write as many as its digits need"),
         Fault.WRONG_SIZE: (f"not {size}bytes", f"write exactly {size}bytes"),
     }[fault]
 
