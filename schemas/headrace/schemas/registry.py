@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -20,7 +20,7 @@ from headrace.schemas.encode_tree import Encoder, has_union, tree_encoder
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError, UnknownSchemaError
 from headrace.schemas.fastavro_schema import fastavro_schema
-from headrace.schemas.fault_lines import with_lines
+from headrace.schemas.fault_lines import SourceFile, with_lines
 from headrace.schemas.faults import together
 from headrace.schemas.folder import SUFFIX, ContractFile, contract_files
 from headrace.schemas.lint import lint_payloads
@@ -136,10 +136,14 @@ class Registry:
     """
 
     def __init__(
-        self, contracts: Mapping[SchemaRef, Contract], blocked: Mapping[str, ContractError] | None = None
+        self,
+        contracts: Mapping[SchemaRef, Contract],
+        blocked: Mapping[str, ContractError] | None = None,
+        sources: Mapping[str, Sequence[SourceFile]] | None = None,
     ) -> None:
-        """Hold *contracts*; raises ContractError if they contradict each other."""
+        """Hold *contracts*, which were read from *sources*; raises ContractError if they contradict each other."""
         self._contracts = dict(sorted(contracts.items()))
+        self._sources = dict(sources or {})
         self._latest = {ref.subject: contract for ref, contract in self._contracts.items()}
         self.blocked: Mapping[str, ContractError] = dict(sorted((blocked or {}).items()))
         faults = contradictions(self._contracts.values(), self._latest)
@@ -182,13 +186,18 @@ class Registry:
         for subject, fault in contradictions(found.values(), latest).items():
             _block(blocked, subject, fault)
         blocked = {subject: with_lines(fault, sources) for subject, fault in blocked.items()}
-        return cls(_without(found, blocked), blocked)._with_a_subject()
+        return cls(_without(found, blocked), blocked, sources)._with_a_subject()
 
     def blocking(self, faults: Mapping[str, ContractError]) -> Registry:
         """Return a registry that also blocks the subjects of *faults*; raises ContractError if no subject is left."""
         if not faults:
             return self
-        return Registry(_without(self._contracts, faults), {**faults, **self.blocked})._with_a_subject()
+        blocked = {subject: self.located(fault) for subject, fault in faults.items()} | dict(self.blocked)
+        return Registry(_without(self._contracts, faults), blocked, self._sources)._with_a_subject()
+
+    def located(self, fault: ContractError) -> ContractError:
+        """Return *fault* with the files and lines that it is about, if its contracts were read from a folder."""
+        return with_lines(fault, self._sources)
 
     def _with_a_subject(self) -> Registry:
         if not self._latest and self.blocked:
