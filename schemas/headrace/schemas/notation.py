@@ -9,6 +9,7 @@ import re
 from enum import StrEnum
 from typing import Final
 
+OBJECT: Final = "the headrace object"
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _PAIR: Final = re.compile(r'"([^"\s]+)": ')
 
@@ -16,7 +17,7 @@ _PAIR: Final = re.compile(r'"([^"\s]+)": ')
 class Notation(StrEnum):
     """Where a contract states its settings, and in which form."""
 
-    SCHEMA = "schema"  # in the schema itself
+    SCHEMA = "schema"  # in the schema itself, in its headrace object
     JSON = "json"  # in a sidecar
     TOML = "toml"  # in a sidecar
 
@@ -25,7 +26,12 @@ class Notation(StrEnum):
 
         >>> Notation.TOML.words('write "encoding": {"kind": "glue", "body": "json"}')
         'write encoding = {kind = "glue", body = "json"}'
+        >>> Notation.JSON.words('write "encoding": "datum" in the headrace object of the newest contract')
+        'write "encoding": "datum" in the sidecar of the newest contract'
         """
+        if self is Notation.SCHEMA:
+            return text
+        text = text.replace(OBJECT, "the sidecar")
         return _PAIR.sub(_pair_of_toml, text) if self is Notation.TOML else text
 
 

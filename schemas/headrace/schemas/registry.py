@@ -20,13 +20,14 @@ from headrace.schemas.encode_tree import Encoder, has_union, tree_encoder
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError, UnknownSchemaError
 from headrace.schemas.fastavro_schema import fastavro_schema
-from headrace.schemas.fault_lines import SourceFile, with_lines
+from headrace.schemas.fault_lines import SourceFile, notation_of, with_lines
 from headrace.schemas.faults import together
 from headrace.schemas.folder import SUFFIX, ContractFile, contract_files
 from headrace.schemas.lint import lint_payloads
 from headrace.schemas.message_rules.event_moment import event_moment
 from headrace.schemas.model import Record
 from headrace.schemas.named_types import check_doc
+from headrace.schemas.notation import Notation
 from headrace.schemas.shared_types import SharedTypes, bundled
 from headrace.schemas.transformations import Transformations, written
 
@@ -36,7 +37,7 @@ class Contract:
     """One version of a subject's contract: the ``.avsc`` as a tree, its options, and the hash of its content.
 
     *json* holds the definitions of other files that the contract uses. *notices* say what is read otherwise than the
-    schema says; nobody has to act on them.
+    schema says; nobody has to act on them. Texts that name a setting use its *notation*.
     """
 
     ref: SchemaRef
@@ -47,6 +48,7 @@ class Contract:
     fingerprint: str
     json: str
     notices: tuple[str, ...] = ()
+    notation: Notation = Notation.SCHEMA
 
     @property
     def subject(self) -> str:
@@ -91,7 +93,7 @@ class Contract:
         return compile_decoder(self.record, self.record)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return parse_contract, (self.ref, self.json)
+        return parse_contract, (self.ref, self.json, None, self.notation)
 
 
 def fingerprint(avro: Mapping[str, Any]) -> str:
@@ -107,8 +109,12 @@ def fingerprint(avro: Mapping[str, Any]) -> str:
     return hashlib.sha256(normal.encode()).hexdigest()
 
 
-def parse_contract(ref: SchemaRef, text: str, shared: SharedTypes | None = None) -> Contract:
+def parse_contract(
+    ref: SchemaRef, text: str, shared: SharedTypes | None = None, notation: Notation = Notation.SCHEMA
+) -> Contract:
     """Read one contract from its JSON, which may use *shared* types of other files.
+
+    *notation* is the form in which a person has written its settings.
 
     Raises:
         ContractError: it breaks rules; gives the place, the problem and the remedy of each fault.
@@ -125,7 +131,7 @@ def parse_contract(ref: SchemaRef, text: str, shared: SharedTypes | None = None)
     name = fingerprint(avro)
     if options.encodings.has_datum:
         lint_payloads(record, name, where)
-    return Contract(ref, record, options, transformations, check_doc(avro, where), name, text, notices)
+    return Contract(ref, record, options, transformations, check_doc(avro, where), name, text, notices, notation)
 
 
 class Registry:
@@ -176,7 +182,7 @@ class Registry:
         for each in files:
             try:
                 if each.ref is not None and each.error is None:
-                    found[each.ref] = parse_contract(each.ref, each.text, shared)
+                    found[each.ref] = parse_contract(each.ref, each.text, shared, notation_of(each.sources))
             except ContractError as error:
                 _block(blocked, each.subject, error)
         if not found and not blocked:

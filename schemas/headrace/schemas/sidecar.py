@@ -13,7 +13,7 @@ from typing import Any, Final
 from headrace.schemas.avro_text import read_avro, without_comments
 from headrace.schemas.column_annotations import COLUMN_KEYS
 from headrace.schemas.errors import ContractError
-from headrace.schemas.fault_lines import SourceFile
+from headrace.schemas.fault_lines import SourceFile, notation_of
 from headrace.schemas.shared_types import event_of
 
 TOML: Final = ".headrace.toml"
@@ -39,11 +39,12 @@ def with_sidecar(schema: SourceFile, sidecar: SourceFile) -> str:
             sidecar.name, f"{schema.name} has annotations too, at {inline}", "keep them in one of the two files"
         )
     if "pii" not in annotation and not _classifies(annotation):
+        remedy = (
+            'write "pii": "none", or classify each field, such as '
+            '"fields": {"customer.email": {"pii": {"kind": "email", "mask": "tokenise"}}}'
+        )
         raise ContractError(
-            sidecar.name,
-            "says nothing about personal data",
-            'write pii = "none", or classify each field, such as [fields."customer.email"] and below it '
-            'pii = {kind = "email", mask = "tokenise"}',
+            sidecar.name, "says nothing about personal data", notation_of((schema, sidecar)).words(remedy)
         )
     whole = {**event, "headrace": annotation}
     listed = [whole if each is event else each for each in avro] if isinstance(avro, list) else whole

@@ -113,7 +113,7 @@ def error(fault: Fault, node: Node | None, path: list[str], offset: int, data: b
             f"{len(data) - offset} bytes follow the JSON object", offset=offset, remedy="send one object a message"
         )
     why, remedy = _SYNTAX[fault] if fault in _SYNTAX else _of_value(fault, node, data, offset)
-    return UndecodableError(why, joined(path), offset, remedy)
+    return UndecodableError(why, joined(path), offset, remedy, _setting(fault, node))
 
 
 def _of_value(fault: Fault, node: Node | None, data: bytes, offset: int) -> tuple[str, str]:
@@ -122,8 +122,7 @@ def _of_value(fault: Fault, node: Node | None, data: bytes, offset: int) -> tupl
         thing = found(data[offset : offset + 2]) if fault is Fault.UNEXPECTED else "a text"
         return f"{thing} where the contract has {expected(node)}", f"write that{setting(node)}"
     if fault is Fault.UNKNOWN_KEY:
-        ignore = ', or set unknown_keys = "ignore"' if node.stated else ""
-        return "a key that the contract does not have", f"add the field in a new version{ignore}"
+        return "a key that the contract does not have", "add the field in a new version"
     if fault is Fault.NULL_VALUE:
         return "null, and the field is not optional", _null_remedy(node)
     if fault is Fault.ABSENT:
@@ -158,9 +157,20 @@ def _of_number(fault: Fault, node: Node) -> tuple[str, str]:
     }[fault]
 
 
+def _setting(fault: Fault, node: Node | None) -> str:
+    """Return the rule for JSON by which the contract accepts such values, or an empty text."""
+    if node is None or not node.stated:
+        return ""
+    if fault is Fault.UNKNOWN_KEY:
+        return ', or set "unknown_keys": "ignore"'
+    if fault is Fault.NULL_VALUE and node.code in (Code.ARRAY, Code.MAP):
+        return ', or set "null": "empty"'
+    return ""
+
+
 def _null_remedy(node: Node) -> str:
     if node.code in (Code.ARRAY, Code.MAP) and node.stated:
-        return 'write an empty one, or set null = "empty"'
+        return "write an empty one"
     if node.code in (Code.FLOAT, Code.DOUBLE) and node.stated:
         return 'write a number, or add "null" to nan'
     return "write a value, or make the field optional in a new version"

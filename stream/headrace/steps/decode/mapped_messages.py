@@ -47,7 +47,7 @@ class MappedMessages:
         self._registry, self._subject = registry, subject
         self._native = NativeMessages(registry, subject)
         self._rules, self._encodings = newest.options.envelope, newest.options.encodings
-        self._event_time = newest.options.event_time
+        self._event_time, self._notation = newest.options.event_time, newest.notation
         self._known = KnownSchemas.of(each for each in registry if each.subject == subject)
         self._versions = {
             each: SchemaVersions(each, self._rules.version, self._known, newest.ref.version, ask)
@@ -73,7 +73,7 @@ class MappedMessages:
         except UnknownSchemaError as error:
             raise RefusedError(Reason.UNKNOWN_SCHEMA, str(error)) from error
         except UndecodableError as error:
-            raise RefusedError(Reason.UNDECODABLE_PAYLOAD, str(error)) from error
+            raise RefusedError(Reason.UNDECODABLE_PAYLOAD, error.told(self._notation)) from error
 
     def open(self, messages: Sequence[Message], refusals: list[Refusal]) -> Opened:
         """Read all messages up to their datums, and add invalid ones to *refusals*."""
