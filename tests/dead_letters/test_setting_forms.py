@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from headrace.dead_letters.explain import explain
+from headrace.dead_letters.remedies import state_it
 from headrace.producers import EventProducer
 from headrace.producers.testing import FakePublisher
 from headrace.schemas.errors import InvalidEventError
@@ -57,6 +58,8 @@ AMBIGUOUS = texts()
 CHANGES = changes_contract(envelope={"before": "row"})
 
 REFUSED = {
+    "a tombstone": Refused(confluent_orders(), b"", '"empty": "drop"', 'empty = "drop"'),
+    "a tombstone in JSON": Refused(json_orders(), b"", '"empty": "drop"', 'empty = "drop"'),
     "an id of no version": Refused(
         confluent_orders(),
         framed(a_datum(2), 9),
@@ -130,6 +133,9 @@ REFUSED = {
         {},
         CHANGES.subject,
     ),
+    "a tombstone among changes": Refused(
+        Registry({CHANGES.ref: CHANGES}), b"", '"empty": "drop"', 'empty = "drop"', {}, CHANGES.subject
+    ),
 }
 
 
@@ -149,6 +155,20 @@ def test_a_setting_is_named_in_the_form_of_its_contract(case: str) -> None:
     in_toml = texts_of(refused, Notation.TOML)
     assert refused.toml in in_toml
     assert not PAIR.search(in_toml)
+
+
+@pytest.mark.parametrize("registry", [confluent_orders(), json_orders()])
+def test_the_next_step_for_a_tombstone_is_the_setting_with_which_it_is_dropped(registry: Registry) -> None:
+    found = explain(registry, SUBJECT, OFFSET, b"")
+    assert state_it(found.setting).startswith('Write "empty": "drop" in the envelope of the newest contract')
+    dropping = orders(encoding="confluent", envelope={**KAFKA, "empty": "drop"})
+    assert explain(dropping, SUBJECT, OFFSET, b"").would_decode.accepted
+
+
+def test_an_event_around_nothing_is_no_tombstone_and_names_no_setting_that_would_not_help() -> None:
+    registry = orders(encoding="datum", envelope={"kind": "cloudevents-structured", "version": 1})
+    found = explain(registry, SUBJECT, {}, b'{"specversion":"1.0","id":"1","source":"/s","type":"t"}')
+    assert (found.would_decode.detail, found.setting) == ("an empty payload", "")
 
 
 def test_the_sdk_names_the_setting_in_the_form_of_its_contract() -> None:

@@ -33,6 +33,8 @@ def hint_of(registry: Registry, subject: str, form: LetterForm, match: Match | N
     """
     if match is not None and match.stop is None:
         return EncodingHint(None, _schema_id(form, match))
+    if form.newest is not None and form.unread is not None and not form.enclosed:
+        return EncodingHint(None, form.newest.notation.words(form.unread.setting))
     other = _other_encoding(registry, form)
     if other is None:
         return EncodingHint(sniff_format(form.enclosed), "")

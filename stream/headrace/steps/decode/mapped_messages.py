@@ -29,6 +29,7 @@ from headrace.schemas.message_rules.known_schemas import KnownSchemas
 from headrace.schemas.registry import Registry
 from headrace.steps.decode import cloudevents
 from headrace.steps.decode.changes.messages import ChangeMessages
+from headrace.steps.decode.empty_payload import empty_payload
 from headrace.steps.decode.joined_ids import joined
 from headrace.steps.decode.native_messages import NativeMessages, is_native
 from headrace.steps.decode.opened_messages import GivenTime, Opened, OpenedMessage, RefusedError, Writer, behind
@@ -147,7 +148,7 @@ class MappedMessages:
         """Read one message; *known* has the version that payloads with the same first bytes were written with."""
         attributes, data = self._context(message)
         if not data:
-            raise UndecodableError("an empty payload")
+            raise empty_payload(message.data)
         beginning = None if self._telling_bytes is None else data[: self._telling_bytes]
         writer = None if beginning is None else known.get(beginning)
         if writer is None:
