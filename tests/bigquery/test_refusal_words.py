@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.bigquery.refusal_words import column_paths, refusal_words
+from headrace.bigquery.refusal_words import EMULATOR_LIMIT, column_paths, refusal_words
+from tests.support.paths import ROOT
 
 COLUMNS = ["id", "total", "customer", "customer.email", "lines", "lines.sku"]
 
@@ -38,6 +39,15 @@ def test_the_column_is_the_first_that_the_text_names_as_one(said: str, column: s
 def test_nothing_of_the_text_is_told_but_a_name_of_a_column(said: str) -> None:
     told = refusal_words("FIELDS_ERROR", said, COLUMNS)
     assert told in {"FIELDS_ERROR", *(f"FIELDS_ERROR in column {each}" for each in COLUMNS)}
+
+
+def test_a_limit_of_the_emulator_is_named_as_such() -> None:
+    told = refusal_words("INVALID_ARGUMENT", f"Field total: {EMULATOR_LIMIT}", COLUMNS)
+    assert told == f"INVALID_ARGUMENT in column total; {EMULATOR_LIMIT}"
+
+
+def test_the_emulators_launcher_has_the_same_words() -> None:
+    assert f'LIMIT = "{EMULATOR_LIMIT}"' in (ROOT / "docker/bigquery-emulator/launch.py").read_text()
 
 
 def test_columns_of_structs_have_the_path_of_their_field() -> None:

@@ -11,6 +11,10 @@ from typing import Final
 
 import pyarrow as pa
 
+# docker/bigquery-emulator/launch.py has the same words.
+EMULATOR_LIMIT: Final = (
+    "the emulator's BIGNUMERIC holds 20 digits before the point and 18 after it, BigQuery's 38 and 38"
+)
 _ENTITY: Final = re.compile(r"\bEntity: ")  # after it are names of the table and the stream
 _NAMED: Final = re.compile(r"\b(?:field|column)s?\b[:\s]{1,3}[`'\"]?([A-Za-z_]\w*(?:\.\w+){0,15})", re.IGNORECASE)
 _MOST: Final = 10_000  # characters of a text that are searched
@@ -23,7 +27,8 @@ def refusal_words(name: str, said: str, columns: Iterable[str]) -> str:
     'FIELDS_ERROR in column total'
     """
     column = _column(said, columns)
-    return f"{name} in column {column}" if column else name
+    words = f"{name} in column {column}" if column else name
+    return f"{words}; {EMULATOR_LIMIT}" if EMULATOR_LIMIT in said[:_MOST] else words
 
 
 def column_paths(schema: Iterable[pa.Field], within: str = "") -> Iterator[str]:
