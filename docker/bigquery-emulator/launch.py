@@ -3,8 +3,9 @@
 This launcher repairs what that version gets wrong. It fetches two DuckDB extensions at start: the same files come in
 wheels. Its AppendRows builds the Arrow schema of a table from name, type and mode alone, so a RECORD column has no
 fields. And it stores BIGNUMERIC as a decimal wider than DuckDB has, so no such column can be made: here it keeps
-38 digits, 18 of them after the point. And it forgets a table's requirePartitionFilter, and keeps a view's query to
-itself. And queries and appends share one DuckDB connection in two threads: an append waits for the GIL with the
+38 digits, 18 of them after the point, and refuses a value with others by the name of its column. And it forgets a
+table's requirePartitionFilter, and keeps a view's query to itself.
+And queries and appends share one DuckDB connection in two threads: an append waits for the GIL with the
 connection locked, while the query waits for the connection with the GIL held, and nothing moves again. Here each
 thread has a cursor of its own.
 An open AppendRows call keeps a thread of its pool, which has six on two processors: here it has as many as are needed.
@@ -54,6 +55,7 @@ from duckdb_extensions import import_extension
 from fastapi import Request
 from google.cloud.bigquery_storage_v1.types import FinalizeWriteStreamRequest
 
+BIGNUMERIC = pa.decimal128(38, 18)
 INSERT_ALL = tabledata.insert_all
 FAILURES = jobs._SQL_EXECUTION_DOMAIN_ERRORS
 RUNNING = set()  # jobs that are in no catalogue yet
@@ -73,7 +75,7 @@ def arrow_schema(table):
 
 def scalar_type(name, original=tabledata._bq_type_to_arrow):
     """The Arrow type of a column of one value."""
-    return pa.decimal128(38, 18) if name.upper() == "BIGNUMERIC" else original(name)
+    return BIGNUMERIC if name.upper() == "BIGNUMERIC" else original(name)
 
 
 def columns_of_schema(fields, original=type_map.bq_schema_to_duckdb_columns):
@@ -192,7 +194,35 @@ def fit_to_table(rows, target, original=write_servicer._align_to_target):
     missing = [column.name for column in target if not column.nullable and column.name not in rows.column_names]
     if extra or missing:
         raise ValueError(f"the table has no column {extra}" if extra else f"required columns are missing: {missing}")
-    return original(rows, target)
+    try:
+        return original(rows, target)
+    except pa.ArrowInvalid:
+        raise ValueError(next(misfits(rows, target), "a value does not fit its column")) from None
+
+
+# The job has the same words, in headrace/bigquery/refusal_words.py, and says no others of a text.
+LIMIT = "the emulator's BIGNUMERIC holds 20 digits before the point and 18 after it, BigQuery's 38 and 38"
+
+
+def misfits(rows, target):
+    """Say of each column that has a value which does not fit, and of the innermost field in it, that it is so."""
+    for column in target:
+        if column.name in rows.column_names:
+            yield from misfit(rows.column(column.name).combine_chunks(), column.type, column.name)
+
+
+def misfit(values, kind, path):
+    """Say what does not fit below a path, if something does not."""
+    try:
+        values.cast(kind)
+    except pa.ArrowInvalid:
+        if pa.types.is_list(kind):
+            yield from misfit(values.flatten(), kind.value_type, path)
+        elif pa.types.is_struct(kind):
+            for child in kind:
+                yield from misfit(values.field(child.name), child.type, f"{path}.{child.name}")
+        else:
+            yield f"Field {path}: {LIMIT if kind == BIGNUMERIC else f'a value does not fit {kind}'}"
 
 
 def widen_table(self, table, original=memory_repository.MemoryCatalogRepository.update_table):

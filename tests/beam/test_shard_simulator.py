@@ -125,7 +125,7 @@ class RewritesAnAppendInPlace(Carrier):
                 return AppendProgress(
                     [], self._commit(replace(pending, batches=self._keep_first_half(pending.batches)))
                 )
-            batches, outcomes = self._remove_refused(pending.batches, answer.refused or {0: "INVALID_ARGUMENT"})
+            batches, outcomes = self._remove_refused(pending.batches, answer.refused or {0: answer.refusal})
             if batches:
                 return AppendProgress(outcomes, self._commit(replace(pending, batches=batches)))
             return AppendProgress(outcomes, self._assign(streams, replace(pending, batches=()), now))

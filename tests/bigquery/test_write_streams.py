@@ -159,6 +159,22 @@ def test_rows_that_are_refused_are_named_without_their_values() -> None:
     assert answer == Answer(code_pb2.INVALID_ARGUMENT, "", {1: "FIELDS_ERROR"})
 
 
+def test_the_column_that_is_named_of_a_refused_row_or_batch_is_told_without_the_rest_of_the_text() -> None:
+    said = "Field VALUE: NUMERIC(5, 2) got ada@example.com Entity: projects/p/datasets/d/tables/things"
+    answer = hear(answers.refuse_rows(lambda row: row["value"] == 2, said))
+    assert answer.refused == {1: "FIELDS_ERROR in column value"}
+
+    answer = hear(answers.refuse_batch(lambda row: row["value"] == 2, said))
+    assert (answer.refused, answer.refusal) == ({}, "INVALID_ARGUMENT in column value")
+    assert "ada" not in repr(answer)
+
+    def end(_: Append) -> wire.AppendRowsResponse:
+        raise AbortedCallError(grpc.StatusCode.INVALID_ARGUMENT, said)
+
+    answer = hear(end)
+    assert answer.refusal == "INVALID_ARGUMENT in column value"
+
+
 def test_after_a_passing_failure_the_same_rows_go_to_the_same_offset() -> None:
     with writing() as (streams, memory, server):
         server.script.add(answers.abort(grpc.StatusCode.UNAVAILABLE))
@@ -350,4 +366,4 @@ def test_a_call_that_failed_before_the_service_answered_has_no_metadata() -> Non
         def code(self) -> grpc.StatusCode:
             return grpc.StatusCode.UNAVAILABLE
 
-    assert _failure(NeverSentError()) == Answer(code_pb2.UNAVAILABLE)
+    assert _failure(NeverSentError()).answer == Answer(code_pb2.UNAVAILABLE)

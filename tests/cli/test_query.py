@@ -54,3 +54,10 @@ def test_a_name_stays_in_one_piece_on_every_terminal(
     _print([*row], [row], 1, None, "table")
     words = capsys.readouterr().out.split()
     assert [name for name in row if name not in words] == []
+
+
+def test_an_empty_table_says_when_a_row_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    _print(["order_id"], [], 0, None, "table")
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "as soon as the job has written it, and `headrace status` shows what waits" in printed.err

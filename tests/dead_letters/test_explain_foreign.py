@@ -151,21 +151,21 @@ def test_a_version_in_an_attribute_is_explained(
 
 
 FRAMES = [
-    pytest.param(framed(a_datum()), "a header of 5 bytes (00", '"encoding": "confluent", and "schema_ids"', id="5"),
+    pytest.param(framed(a_datum()), "a header of 5 bytes (00", '"encoding": "confluent", and schema_ids', id="5"),
     pytest.param(
         b"\0" + (7).to_bytes(8) + a_datum(),
         "a header of 9 bytes (00",
-        '"encoding": {"kind": "apicurio", "id_bytes": 8, "ids": "content" or "global"}, and "schema_ids"',
+        '"encoding": {"kind": "apicurio", "id_bytes": 8, "ids": "content" or "global"}, and schema_ids',
         id="9",
     ),
     pytest.param(b"\xc3\x01" + bytes(8) + a_datum(), "a header of 10 bytes", '"encoding": "single-object" ', id="10"),
     pytest.param(
-        b"\x03\0" + UUID(int=7).bytes + a_datum(), "a header of 18 bytes", '"encoding": "glue", and "schema', id="18"
+        b"\x03\0" + UUID(int=7).bytes + a_datum(), "a header of 18 bytes", '"encoding": "glue", and schema', id="18"
     ),
     pytest.param(
         gzip.compress(framed(a_datum())),
         "a header of 5 bytes (00 and an id of 4 bytes, as Confluent and Apicurio write it), compressed with gzip",
-        '"encoding": {"kind": "confluent", "compression": "gzip"}, and "schema_ids"',
+        '"encoding": {"kind": "confluent", "compression": "gzip"}, and schema_ids',
         id="5 in gzip",
     ),
     pytest.param(
@@ -188,7 +188,7 @@ def test_a_payload_that_reads_only_in_another_encoding_says_so_and_names_the_set
     found = explained(data, {}, registry)
     assert looks_like in (found.looks_like or "")
     assert setting in found.setting
-    assert "in the newest contract (encoding = " in found.setting
+    assert found.setting.endswith(" in the newest contract")
     assert {each.hidden for each in found.fields} <= {"hidden: in another encoding", "personal: email"}
     assert found.stop is None or not found.stop.shown
 
@@ -201,14 +201,19 @@ def test_the_setting_is_what_makes_the_job_read_it() -> None:
 
 
 def test_a_bare_datum_where_a_header_is_stated_names_that_setting() -> None:
-    assert (
-        explained(a_datum()).setting
-        == 'write "encoding": "datum" in the newest contract (encoding = "datum" in a sidecar)'
+    assert explained(a_datum()).setting == 'write "encoding": "datum" in the newest contract'
+
+
+def test_where_no_contract_is_known_the_setting_is_named_in_both_forms() -> None:
+    found = explain(orders(encoding="datum"), "unknown_topic", OFFSET, framed(a_datum()))
+    assert found.setting.startswith('write "encoding": "confluent", and')
+    assert found.setting.endswith(
+        'in the newest contract (encoding = "confluent", and schema_ids in each version in a sidecar)'
     )
 
 
 def test_where_the_contract_has_headraces_own_envelope_the_setting_names_an_envelope_too() -> None:
-    assert 'and an "envelope"' in explained(framed(a_datum()), OFFSET, orders(encoding="datum")).setting
+    assert "and an envelope" in explained(framed(a_datum()), OFFSET, orders(encoding="datum")).setting
 
 
 @pytest.mark.parametrize("rules", [{"encoding": "datum"}, {**CONFLUENT}])

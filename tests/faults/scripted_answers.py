@@ -11,6 +11,8 @@ from google.cloud.bigquery_storage_v1 import types as wire
 
 from tests.faults.scripted_streams import AbortedCallError, Append, Rule, error
 
+_SAID = "a value may stand here"
+
 
 def answer(status: grpc.StatusCode, storage: str = "") -> Rule:
     """Write nothing and answer with an error."""
@@ -32,31 +34,32 @@ def abort_with(status: grpc.StatusCode, details: bytes) -> Rule:
     return rule
 
 
-def refuse_rows(offending: Callable[[dict[str, Any]], bool]) -> Rule:
+def refuse_rows(offending: Callable[[dict[str, Any]], bool], said: str = _SAID) -> Rule:
     """Name the offending rows by index, and write nothing of a request that holds one."""
 
     def rule(append: Append) -> wire.AppendRowsResponse:
-        return refuse_indices(append, [index for index, row in enumerate(append.rows.to_pylist()) if offending(row)])
+        indices = [index for index, row in enumerate(append.rows.to_pylist()) if offending(row)]
+        return refuse_indices(append, indices, said)
 
     return rule
 
 
-def refuse_indices(append: Append, indices: Sequence[int]) -> wire.AppendRowsResponse:
+def refuse_indices(append: Append, indices: Sequence[int], said: str = _SAID) -> wire.AppendRowsResponse:
     """Name the rows at *indices*, and write nothing; write all when there are none."""
     if not indices:
         return append.write()
     code = wire.RowError.RowErrorCode.FIELDS_ERROR
     refused = error(grpc.StatusCode.INVALID_ARGUMENT)
-    refused.row_errors = [wire.RowError(index=index, code=code, message="a value may stand here") for index in indices]
+    refused.row_errors = [wire.RowError(index=index, code=code, message=said) for index in indices]
     return refused
 
 
-def refuse_batch(offending: Callable[[dict[str, Any]], bool]) -> Rule:
+def refuse_batch(offending: Callable[[dict[str, Any]], bool], said: str = _SAID) -> Rule:
     """Refuse a request that holds an offending row as a whole, naming none."""
 
     def rule(append: Append) -> wire.AppendRowsResponse:
         if any(offending(row) for row in append.rows.to_pylist()):
-            return error(grpc.StatusCode.INVALID_ARGUMENT)
+            return error(grpc.StatusCode.INVALID_ARGUMENT, message=said)
         return append.write()
 
     return rule

@@ -7,6 +7,7 @@ import os
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import grpc
@@ -16,10 +17,11 @@ from google.api_core.exceptions import BadRequest
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import types
 
+from headrace.bigquery.refusal_words import EMULATOR_LIMIT
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, open_bigquery
 from headrace.schemas.registry import Registry
 from tests.integration.test_service import a_message
-from tests.support.builders import a_contract
+from tests.support.builders import a_contract, a_decimal
 from tests.support.service import a_service
 
 pytestmark = pytest.mark.emulators
@@ -95,6 +97,38 @@ def test_reserved_words_are_names_of_columns_at_every_depth(project: str) -> Non
     assert row["home"] == row["many"][0] == nested
     assert {name: row[name] for name in RESERVED if name != "at"} == {name: name for name in RESERVED if name != "at"}
     assert service.rows("things", "home.from AS f, home.`select` AS s") == [{"f": "inner from", "s": "inner select"}]
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [
+        (Decimal("99999999999999999999.999999999999999999"), True),
+        (-(Decimal(10) ** 20), False),
+        (Decimal(10) ** 37, False),
+        (Decimal("1e-18"), True),
+        (Decimal("1e-19"), False),
+    ],
+)
+def test_a_bignumeric_beyond_the_emulator_is_refused_as_a_limit_of_the_emulator(
+    project: str, value: Decimal, fits: bool
+) -> None:
+    price = {"type": "record", "name": "Price", "fields": [{"name": "amount", "type": a_decimal(76, 38)}]}
+    contract = a_contract(("prices", {"type": "array", "items": price}))
+    service = a_service(project, Registry({contract.ref: contract}))
+    fields = {"at": datetime.now(UTC), "prices": [{"amount": Decimal(1)}, {"amount": value}]}
+
+    good = {**fields, "prices": []}
+    service.publish("thing_happened", [a_message(contract, fields, "an-id"), a_message(contract, good, "good")])
+    service.run_until(acknowledged=2)
+
+    stored = {row["_event_id"]: row["prices"] for row in service.rows("things")}
+    if fits:
+        assert stored["an-id"][1]["amount"] == value
+        return
+    assert [*stored] == ["good"]
+    (letter,) = service.dead_letters(1)
+    detail = f"BigQuery refused the row: INVALID_ARGUMENT in column prices.amount; {EMULATOR_LIMIT}"
+    assert letter.attributes["headrace-dl-error"] == detail
 
 
 def test_numbers_and_booleans_may_be_text(table: bigquery.Table) -> None:

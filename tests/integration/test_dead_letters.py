@@ -28,7 +28,9 @@ from headrace.runtime.google_clients import BIGQUERY
 from headrace.schemas.samples import SAMPLES
 from tests.support.builders import BOOKING, BOOKING_V1, FLIGHT, a_booking, a_booking_v1, a_flight, encode
 from tests.support.completion import complete
+from tests.support.jobs import COMMAND
 from tests.support.letters import NOW, a_letter, keep, provision_archive, with_attributes
+from tests.support.pipes import without_reader
 
 pytestmark = pytest.mark.emulators
 SECRET = "ada@example.com"
@@ -71,6 +73,11 @@ class Console:
         assert shown.code == Exit.DONE, shown.err
         assert_fits(shown)
         return shown
+
+    def unread(self, *arguments: str) -> tuple[int, str]:
+        """The exit code and the words on stderr of a command whose stdout has no reader."""
+        ended = without_reader([*COMMAND, "dead-letters", *arguments])
+        return ended.returncode, ended.stderr
 
     def keep(self, *letters: Letter) -> Sequence[Letter]:
         keep(self.settings, letters)
@@ -231,6 +238,51 @@ def test_the_editor_gets_the_event_and_gives_it_back(
     (kept,) = console.reader.read([letter.id])
     assert kept.current.data == encode(BOOKING, a_booking(notes="aisle seat"))
     assert [each["action"] for each in console.reader.facts(letter.id)] == ["revealed", "edited"]
+
+
+def test_an_edit_is_recorded_although_nobody_reads_its_differences(console: Console) -> None:
+    one, another = console.keep(a_letter("a"), a_letter("b"))
+    code, said = console.unread("edit", one.id, "--patch", '{"notes": "aisle seat"}')
+    assert (code, "edited 1 letter" in said) == (Exit.DONE, True), said
+    (kept,) = console.reader.read([one.id])
+    assert kept.current.data == encode(BOOKING, a_booking(notes="aisle seat"))
+
+    code, said = console.unread("edit", "--reason", "too_late", "--patch", '{"notes": "window"}')
+    assert (code, "nothing was changed" in said, "--yes" in said) == (Exit.USAGE, True, True), said
+    assert console.reader.facts(another.id) == []
+    code, said = console.unread("edit", "--reason", "too_late", "--patch", '{"notes": "window"}', "--yes")
+    assert (code, "edited 2 letters" in said) == (Exit.DONE, True), said
+
+
+def test_without_an_editor_nothing_is_recorded_and_the_options_are_named(console: Console) -> None:
+    (letter,) = console.keep(a_letter())
+    ended = without_reader([*COMMAND, "dead-letters", "edit", letter.id], {"EDITOR": "", "VISUAL": ""})
+    assert (ended.returncode, "--patch" in ended.stderr) == (Exit.CONFIGURATION, True), ended.stderr
+    assert console.reader.facts(letter.id) == []
+
+
+@pytest.mark.parametrize(
+    "command", [["list"], ["list", "--json"], ["list", "--group-by", "reason"], ["history", "--json"]]
+)
+def test_a_list_without_a_reader_ends_silently(console: Console, command: list[str]) -> None:
+    console.keep(a_letter("a"), broken("b"))
+    code, said = console.unread(*command)
+    assert code == Exit.READER_GONE
+    assert "Traceback" not in said
+    assert "nobody" not in said
+
+
+def test_a_letter_without_a_reader_is_shown_silently_and_what_was_to_be_revealed_is_recorded(console: Console) -> None:
+    (letter,) = console.keep(a_letter())
+    assert console.unread("show", letter.id)[0] == Exit.READER_GONE
+    assert console.unread("show", letter.id, "--reveal", "--why", "ticket 17")[0] == Exit.READER_GONE
+    assert [each["action"] for each in console.reader.facts(letter.id)] == ["revealed"]
+
+
+def test_an_export_without_a_reader_is_recorded_as_interrupted(console: Console) -> None:
+    console.keep(a_letter(data=b"x" * 200_000))
+    assert console.unread("export", "--file", "-", "--why", "to move")[0] == Exit.READER_GONE
+    assert [each["outcome"] for each in console.trail()] == ["interrupted"]
 
 
 def test_discarding_needs_a_reason_and_is_taken_back_by_reopening(console: Console) -> None:

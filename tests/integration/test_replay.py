@@ -28,6 +28,7 @@ from headrace.dead_letters.replay_letters import replay
 from headrace.dead_letters.replay_plan import SENT_BY_DEFAULT, ReplayPlan, plan_replay
 from headrace.dead_letters.replay_rate import RateLimit
 from headrace.engine.embedded import Embedded
+from headrace.errors import Exit
 from headrace.runtime.failpoints import REPLAY
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.schemas.envelope import to_rfc3339
@@ -37,6 +38,7 @@ from tests.integration.test_service import Wire, a_message
 from tests.support.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_flight, encode
 from tests.support.jobs import COMMAND
 from tests.support.letters import a_letter, keep, with_attributes
+from tests.support.pipes import without_reader
 from tests.support.service import a_service
 
 pytestmark = pytest.mark.emulators
@@ -326,6 +328,25 @@ def test_two_replays_at_once_end_as_one(office: Office) -> None:
     assert office.rows() == sorted(names)
     assert {state for _, _, state in office.letters()} == {State.REPLAYED}
     office.check()
+
+
+def test_without_a_reader_a_replay_is_sent_only_if_the_user_has_agreed(office: Office) -> None:
+    office.service.publish("booking_created", [a_wire("b1"), a_wire("b2")])
+    office.ingest(2, letters=2, registry=KNOWS_ONE_VERSION)
+    variables = {"HEADRACE_CONTRACTS": str(SAMPLES), "HEADRACE_ARCHIVE_KEY_FILE": str(office.key)}
+    replay_all = [*COMMAND, "replay", "--project", office.service.settings.project]
+
+    shown = without_reader([*replay_all, "--dry-run"], variables)
+    assert shown.returncode == Exit.READER_GONE
+    refused = without_reader(replay_all, variables)
+    assert (refused.returncode, "--yes" in refused.stderr) == (Exit.USAGE, True), refused.stderr
+    assert {state for _, _, state in office.letters()} == {State.OPEN}
+
+    sent = without_reader([*replay_all, "--yes", "--max", "1"], variables)
+    assert (sent.returncode, "replayed 1 letter" in sent.stderr) == (Exit.DONE, True), sent.stderr
+    in_json = without_reader([*replay_all, "--yes", "--json"], variables)
+    assert (in_json.returncode, "replayed 1 letter" in in_json.stderr) == (Exit.READER_GONE, True), in_json.stderr
+    assert {state for _, _, state in office.letters()} == {State.REPLAYED}
 
 
 def test_the_command_says_what_would_be_done_within_eighty_columns(office: Office) -> None:

@@ -10,6 +10,7 @@ import pytest
 from headrace.audit.reconcile import count_subjects
 from headrace.core.dead_letter import PREFIX
 from headrace.engine.embedded import Embedded
+from headrace.engine.status import SubjectStatus
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract, Registry
@@ -29,6 +30,26 @@ def a_message(contract: Contract, fields: dict[str, Any], event_id: str, **attri
 def flight_message(event_id: str, **changes: Any) -> Wire:
     now = datetime.now(UTC).replace(microsecond=0)
     return a_message(FLIGHT, a_flight(**{"scheduled_at": now, "departed_at": now} | changes), event_id)
+
+
+def test_a_row_can_be_read_as_soon_as_it_is_counted_as_written(project: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = a_service(project, round_messages=3)
+    missing: list[int] = []
+    written = 0
+
+    def count(status: SubjectStatus, name: str, events: int = 1, count: Any = SubjectStatus.count) -> None:
+        nonlocal written
+        count(status, name, events)
+        if name == "written":
+            written += events
+            missing.append(written - len(service.rows("flights", "_event_id")))
+
+    monkeypatch.setattr(SubjectStatus, "count", count)
+    service.publish("flight_departed", [flight_message(f"flight-{number}", flight=number) for number in range(30)])
+    service.run_until(acknowledged=30)
+
+    assert written == 30
+    assert max(missing) <= 0
 
 
 def test_each_event_becomes_one_row_and_every_message_is_accounted_for(project: str) -> None:

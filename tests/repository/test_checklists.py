@@ -111,7 +111,7 @@ CHECKLISTS: Final = (
         of_enum(Mask),
         (
             Place(f"{SCHEMAS}/classification.py", "its name, in `Mask`", r"{name} = "),
-            Place(f"{SCHEMAS}/lint.py", "the types that it fits, in `_fits`", r"Mask\.{name}\b"),
+            Place(f"{SCHEMAS}/lint_fields.py", "the types that it fits, in `_fits`", r"Mask\.{name}\b"),
             Place(f"{SCHEMAS}/masked.py", "the type of its column", r"Mask\.{name}\b"),
             Place(f"{STREAM}/steps/mask/mask_columns.py", "the function for its values", r"Mask\.{name}\b"),
             Place("docs/contracts.md", "a line in the table of masks", r"\| `{value}` \|"),

@@ -17,6 +17,10 @@ from tests.support.paths import ROOT
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 CODE = re.compile(r"^```\w*\n(.*?)^```$|`(headrace [^`]+)`", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"""(?:^|[ $(/])headrace ([a-z](?:"[^"]*"|'[^']*'|[^|;&>#<"'\n])*)""", re.MULTILINE)
+SHELL = re.compile(r"^```(?:console|sh)\n(.*?)^```$|`((?:kill|wait) [^`]+)`", re.DOTALL | re.MULTILINE)
+JOB = re.compile(r"(?:kill|wait|fg|bg|disown)\b[^\n]*%\w")
+STOPPED = re.compile(r"\b(?:kill|wait)((?: -\w+)?(?: \$\w+)+)")
+STARTED = re.compile(r"& (\w+)=\$!$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#: ]*)(?:#([^) ]*))?\)")
 HOSTED = re.compile(
     r"(?:\]\(|^\[[\w-]+\]: )https://github\.com/headrace/headrace/(?:blob|tree)/main/([^)\s]*)\)?", re.MULTILINE
@@ -41,6 +45,16 @@ def test_every_command_of_a_page_and_its_options_exist(name: str) -> None:
     found = {tuple(each) for each in commands((ROOT / name).read_text())}
     refused = [each for each in found if CliRunner().invoke(app, [*each, "--help"]).exit_code]
     assert refused == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_program_is_stopped_by_the_number_of_its_job(name: str) -> None:
+    """A reader who leaves out a command, or who has other jobs, has other numbers."""
+    page = (ROOT / name).read_text()
+    code = "\n".join(block or inline for block, inline in SHELL.findall(page))
+    assert JOB.findall(code) == []
+    stopped = {variable for line in STOPPED.findall(code) for variable in re.findall(r"\$(\w+)", line)}
+    assert stopped <= set(STARTED.findall(code))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -88,6 +88,196 @@ def test_the_remedy_for_a_sidecar_in_toml_is_toml(tmp_path: Path) -> None:
     assert found["orders.v1.headrace.fields.placed"].startswith('add placed = {pii = "none"} to fields')
 
 
+NODE = a_record("Node", ("text", "string"), ("inner", ["null", "Node"]))
+SHAPES = contract_json(
+    ("email", "string"),
+    ("born", "int"),
+    ("tags", {"type": "array", "items": "string"}),
+    ("lines", {"type": "array", "items": a_record("Line", ("sku", "string"))}),
+    ("either", ["null", "string", a_record("Phone", ("number", "string"))]),
+    ("tree", NODE),
+    ("huge", a_record("Around", ("node", "Node"))),
+)
+del SHAPES["headrace"]
+TABLE = {"table": "things", "event_time": "at", "late_after": "30d", "ahead_at_most": "10m"}
+FREE, TEXT = {"pii": "none"}, {"pii": {"kind": "text", "mask": "redact"}}
+FIELDS: dict[str, Any] = {
+    "at": FREE,
+    "email": TEXT,
+    "born": FREE,
+    "tags": FREE,
+    "lines.sku": FREE,
+    "either.string_value": FREE,
+    "either.Phone_value.number": FREE,
+    "tree.text": FREE,
+    "tree.inner": TEXT,
+    "huge.node.text": FREE,
+    "huge.node.inner": TEXT,
+}
+WRONG_FIELDS: dict[str, tuple[dict[str, Any], str]] = {
+    "a mask that does not fit": ({"born": {"pii": {"kind": "day", "mask": "partial", "keep_last": 2}}}, "born"),
+    "an unknown mask": ({"email": {"pii": {"kind": "email", "mask": "hide"}}}, "email"),
+    "a parameter that is missing": ({"email": {"pii": {"kind": "email", "mask": "partial"}}}, "email"),
+    "a mask of a record that does not fit": ({"lines": {"pii": {"kind": "l", "mask": "tokenise"}}}, "lines"),
+    "a mask in a type of a union": (
+        {"either.Phone_value.number": {"pii": {"kind": "phone", "mask": "generalise", "to": "month"}}},
+        "either.Phone_value.number",
+    ),
+    "a record as a whole": ({"lines": FREE}, "lines"),
+    "a path of no field": ({"lines[].sku": FREE}, "lines[].sku"),
+    "no classification": ({"born": {}}, "born"),
+    "an annotation of something else": ({"born": {"pii": "none", "partition": "day"}}, "born"),
+    "a column for null of a list that has none": ({"tags": {"pii": "none", "is_null_column": True}}, "tags"),
+    "levels of a field without any": ({"born": {"pii": "none", "column_levels": 2}}, "born"),
+    "levels that are no number": ({"tree.inner": {**TEXT, "column_levels": "2"}}, "tree.inner"),
+    "levels deeper than a table": ({"huge.node.inner": {**TEXT, "column_levels": 14}}, "huge.node.inner"),
+    "a text with personal fields": ({"tree.text": TEXT, "tree.inner": {"column_levels": 1}}, "tree.inner"),
+    "a mask at each level": (
+        {
+            "tree.inner": {**TEXT, "column_levels": 2},
+            "tree.text": {"pii": {"kind": "t", "mask": "generalise", "to": "month"}},
+        },
+        "tree.text",
+    ),
+}
+
+
+def toml_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {toml_value(each)}" for key, each in value.items()) + "}"
+    return json.dumps(value)
+
+
+def toml(document: dict[str, Any]) -> str:
+    """A table with a line for each pair and for each field."""
+    lines = [f"{key} = {toml_value(value)}" for key, value in document.items() if key != "fields"]
+    fields = [f"{json.dumps(path)} = {toml_value(given)}" for path, given in document["fields"].items()]
+    return "\n".join([*lines, "[fields]", *fields, ""])
+
+
+def toml_of_tables(document: dict[str, Any]) -> str:
+    """The same with a table for each field."""
+    lines = [f"{key} = {toml_value(value)}" for key, value in document.items() if key != "fields"]
+    tables = [
+        [f"[fields.{json.dumps(path)}]", *(f"{key} = {toml_value(value)}" for key, value in given.items())]
+        for path, given in document["fields"].items()
+    ]
+    return "\n".join([*lines, *(line for table in tables for line in table), ""])
+
+
+def json_of_lines(document: dict[str, Any]) -> str:
+    """The same in JSON, with a line for each field."""
+    fields = ",\n".join(f"{json.dumps(path)}: {json.dumps(given)}" for path, given in document["fields"].items())
+    return json.dumps(document | {"fields": "FIELDS"}).replace('"FIELDS"', "{\n" + fields + "\n}")
+
+
+def lines_of_field(text: str, path: str) -> range:
+    """The lines of one field in a sidecar."""
+    lines = text.splitlines()
+    begin = (json.dumps(path), f"[fields.{json.dumps(path)}")
+    first = next(at for at, line in enumerate(lines) if line.startswith(begin))
+    behind = (at for at, line in enumerate(lines) if at > first and line.startswith(("[", '"', "}")))
+    return range(first + 1, next(behind, len(lines)) + 1)
+
+
+@pytest.mark.parametrize("write", [toml, toml_of_tables, json_of_lines])
+@pytest.mark.parametrize("wrong", WRONG_FIELDS)
+def test_a_wrong_annotation_of_a_field_is_told_in_the_sidecar(tmp_path: Path, wrong: str, write: Any) -> None:
+    fields, guilty = WRONG_FIELDS[wrong]
+    text = write(TABLE | {"fields": FIELDS | fields})
+    name = "one_thing.v1.headrace." + ("json" if write is json_of_lines else "toml")
+
+    found = refused(tmp_path, one_thing__v1__avsc=SHAPES, **{name.replace(".", "__"): text})
+
+    assert {each.source.rpartition(":")[0] for each in found} == {name}
+    assert {int(each.source.rpartition(":")[2]) for each in found} <= {*lines_of_field(text, guilty)}
+
+
+@pytest.mark.parametrize("write", [toml, toml_of_tables, json_of_lines])
+def test_a_field_that_a_sidecar_leaves_out_is_told_among_its_fields(tmp_path: Path, write: Any) -> None:
+    fields = {path: given for path, given in FIELDS.items() if path != "born"}
+    text = write(TABLE | {"fields": fields})
+    name = "one_thing.v1.headrace." + ("json" if write is json_of_lines else "toml")
+
+    (found,) = refused(tmp_path, one_thing__v1__avsc=SHAPES, **{name.replace(".", "__"): text})
+
+    place, _, line = found.source.rpartition(":")
+    assert place == name
+    assert "fields" in text.splitlines()[int(line) - 1]
+
+
+LISTS = """table = "things"
+event_time = "at"
+late_after = "30d"
+ahead_at_most = "10m"
+pii = "none"
+cluster = [
+  "email",  # ] is no end
+  "nothing",
+]
+derived = [
+  {name = "one", type = "string", expression = "'x = 1'"},
+  {name = "two", type = "strin", expression = "email"},
+]
+encoding = [
+  "datum",
+  {kind = "jsn"},
+]
+
+[[rollups]]
+name = "first"
+measures = {n = "COUNT(*)"}
+
+[[rollups]]
+name = "second"
+measures = {}
+where = '''
+name = 1
+'''
+
+[metadata]
+tenant = {attribute = "tenant", pii = "none"}
+_published_at = {pii = {kind = "time", mask = "partial", keep_last = 1}}
+"""
+
+
+def test_a_wrong_item_of_a_list_is_told_on_its_line(tmp_path: Path) -> None:
+    found = refused(tmp_path, one_thing__v1__avsc=SHAPES, one_thing__v1__headrace__toml=LISTS)
+
+    assert [(each.source.rpartition(":")[2], each.where.removeprefix("one_thing.v1.headrace.")) for each in found] == [
+        ("8", "cluster.nothing"),
+        ("12", "derived.two.type"),
+        ("16", "encoding[1]"),
+        ("25", "rollups.second.measures"),
+        ("32", "metadata._published_at.pii"),
+    ]
+
+
+def test_a_table_of_two_subjects_is_told_where_each_names_it(tmp_path: Path) -> None:
+    sidecar = "# orders\n" + toml(TABLE | {"fields": FIELDS})
+
+    found = refused(
+        tmp_path,
+        one_thing__v1__avsc=SHAPES,
+        one_thing__v1__headrace__toml=sidecar,
+        two_things__v1__avsc=SHAPES,
+        two_things__v1__headrace__toml=sidecar,
+    )
+
+    assert [each.source for each in found] == ["one_thing.v1.headrace.toml:2", "two_things.v1.headrace.toml:2"]
+
+
+def test_a_fault_that_is_found_later_has_its_line_too(tmp_path: Path) -> None:
+    (tmp_path / "one_thing.v1.avsc").write_text(json.dumps(SHAPES))
+    (tmp_path / "one_thing.v1.headrace.toml").write_text(toml(TABLE | {"fields": FIELDS}))
+    (tmp_path / "two_things.v1.avsc").write_text(json.dumps(contract_json(table="others")))
+    registry = Registry.load_serviceable(tmp_path)
+
+    fault = ContractError("one_thing.v1.headrace.table", "wrong", 'write "table": "x"')
+    blocked = registry.blocking({"one_thing": fault}).blocked["one_thing"]
+    assert str(blocked) == 'one_thing.v1.headrace.toml:1: one_thing.v1.headrace.table: wrong; write table = "x"'
+
+
 def test_the_text_has_a_line_for_each_fault(tmp_path: Path) -> None:
     avro = contract_json(("one", "wrong"), ("two", "wrong"))
     (tmp_path / "one_thing.v1.avsc").write_text(json.dumps(avro, indent=2))

@@ -302,28 +302,32 @@ def test_a_default_that_does_not_fit_is_refused(type_: Any, default: Any, where:
         ),
         pytest.param(
             ("f", "string", pii("generalise", to="month")),
-            "f",
+            "f.pii",
             "to month does not fit",
             "redact, tokenise, partial, omit, generalise to network",
             id="text to month",
         ),
-        pytest.param(("f", DATE, pii("generalise", to="network")), "f", "does not fit", "redact", id="date to network"),
+        pytest.param(("f", DATE, pii("generalise", to="network")), "f.pii", "not fit", "redact", id="a network"),
         pytest.param(
-            ("f", DATE, pii("generalise", to="bucket", size=2)), "f", "does not fit", "redact", id="to bucket"
+            ("f", DATE, pii("generalise", to="bucket", size=2)), "f.pii", "does not fit", "redact", id="to bucket"
         ),
         pytest.param(
-            ("f", "int", pii("partial", keep_last=2)), "f", "partial does not fit", "redact", id="part of int"
+            ("f", "int", pii("partial", keep_last=2)), "f.pii", "partial does not fit", "redact", id="part of int"
         ),
-        pytest.param(("f", a_map("string"), pii("partial", keep_last=2)), "f", "partial", "redact", id="part of a map"),
+        pytest.param(("f", a_map("string"), pii("partial", keep_last=2)), "f.pii", "partial", "redact", id="map part"),
         pytest.param(
-            ("f", a_map("int"), pii("generalise", to="bucket", size=2)), "f", "fit", "redact", id="map bucket"
+            ("f", a_map("int"), pii("generalise", to="bucket", size=2)), "f.pii", "fit", "redact", id="map bucket"
         ),
-        pytest.param(("f", "double", pii("tokenise")), "f", "tokenise does not fit", "redact", id="a token of a float"),
-        pytest.param(("f", a_record("R", ("a", "int")), pii("tokenise")), "f", "fit", "redact", id="of a record"),
+        pytest.param(("f", "double", pii("tokenise")), "f.pii", "tokenise does not", "redact", id="float token"),
+        pytest.param(("f", a_record("R", ("a", "int")), pii("tokenise")), "f.pii", "fit", "redact", id="of a record"),
         pytest.param(("f", "string"), "f", "not classified", '"pii": "none"', id="an unclassified field"),
         pytest.param(("f", a_record("R", ("a", "int"))), "f.a", "not classified", "mask", id="a nested one"),
         pytest.param(
-            ("f", array(a_record("R", ("a", "int"))), NONE), "f", "as a whole", "on each of its fields", id="a record"
+            ("f", array(a_record("R", ("a", "int"))), NONE),
+            "f.pii",
+            "as a whole",
+            "on each of its fields",
+            id="a record",
         ),
     ],
 )

@@ -133,8 +133,10 @@ def test_two_subjects_never_share_a_table(tmp_path: Path) -> None:
     message = refusal(tmp_path, one_thing__v1__avsc=contract_json(), two_things__v1__avsc=contract_json())
 
     assert message.splitlines() == [
-        "one_thing: two_things writes table things too; name another table in one of them",
-        "two_things: one_thing writes table things too; name another table in one of them",
+        "one_thing.v1.avsc:1: one_thing.v1.headrace.table: two_things writes table things too; "
+        "name another table in one of them",
+        "two_things.v1.avsc:1: two_things.v1.headrace.table: one_thing writes table things too; "
+        "name another table in one of them",
     ]
 
 

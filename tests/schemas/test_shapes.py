@@ -164,7 +164,8 @@ NOTICES = {
     "nulls in a record": "f.a: it never has a value, so it has no column",
     "a duration": "f: the logical type 'duration' makes no column of its own on fixed: it is read as fixed",
     "nanoseconds": "f: the logical type 'timestamp-nanos' makes no column of its own on long: it is read as long",
-    "Kafka Connect's decimal": "f: its precision is 64, and its column holds 40 digits: events with more are refused",
+    "Kafka Connect's decimal": "f: its precision is 64, and BIGNUMERIC holds 38 digits before the point "
+    "and 38 after it: events with more are refused",
     "a date on a long": "f: the logical type 'date' makes no column of its own on long: it is read as long",
 }
 

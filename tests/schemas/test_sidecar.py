@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from headrace.schemas.classification import NOT_PERSONAL, Mask, Pii
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
 from headrace.schemas.model import walk
+from headrace.schemas.notation import Notation
 from headrace.schemas.registry import Registry
 from tests.support.builders import TIMESTAMP, a_record, contract_json
 
@@ -91,6 +93,18 @@ def test_the_same_in_json(tmp_path: Path) -> None:
     assert found.options == load(tmp_path, FREE).latest("order_placed").options
 
 
+@pytest.mark.parametrize(("ending", "notation"), [("toml", Notation.TOML), ("json", Notation.JSON)])
+def test_a_contract_knows_in_which_form_its_settings_are(tmp_path: Path, ending: str, notation: Notation) -> None:
+    text = FREE if ending == "toml" else json.dumps(tomllib.loads(FREE))
+    (tmp_path / f"order_placed.v1.headrace.{ending}").write_text(text)
+    (tmp_path / "order_placed.v1.avsc").write_text(json.dumps(SCHEMA))
+
+    contract = Registry.load(tmp_path).latest("order_placed")
+
+    assert contract.notation is notation
+    assert pickle.loads(pickle.dumps(contract)) == contract
+
+
 def test_one_type_in_two_places_has_a_classification_in_each(tmp_path: Path) -> None:
     address = a_record("Address", ("street", "string"))
     fields = [{"name": "bill", "type": address}, {"name": "ship", "type": "Address"}, AT]
@@ -150,7 +164,8 @@ def test_a_text_of_a_record_that_a_sidecar_masks_is_refused(tmp_path: Path) -> N
     sidecar = SHAPED.replace('{column_levels = 1, pii = {kind = "free_text", mask = "omit"}}', "{column_levels = 1}")
 
     with pytest.raises(
-        ContractError, match=r"tree\.inner\.inner: a JSON text of shop\.Node, which has personal fields"
+        ContractError,
+        match=r"toml:11: .*fields\.tree\.inner: a JSON text of shop\.Node, which has personal",
     ):
         load(tmp_path, sidecar, schema={**SCHEMA, "fields": SHAPES})
 

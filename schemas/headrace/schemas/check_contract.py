@@ -10,9 +10,11 @@ from headrace.schemas.annotations import TableOptions, parse_table_options
 from headrace.schemas.errors import ContractError
 from headrace.schemas.faults import Faults, together
 from headrace.schemas.field_annotations import annotate_fields
+from headrace.schemas.field_places import FieldPlaces
 from headrace.schemas.foreign_keys import without_foreign_keys
 from headrace.schemas.lint import lint
 from headrace.schemas.lint_changes import lint_changes
+from headrace.schemas.lint_fields import lint_fields
 from headrace.schemas.message_rules.event_time import FieldTime
 from headrace.schemas.message_rules.lint import lint_message_rules
 from headrace.schemas.model import Record, walk
@@ -47,9 +49,9 @@ def check_contract(avro: Mapping[str, Any], where: str) -> CheckedContract:
         transformations = parse_transformations(avro["headrace"], place, faults)
     if event is None or options is None:
         raise together(faults.found)
-    record = _annotated(event, avro["headrace"], where, faults)
-    by_path = "fields" in avro["headrace"]
-    broken = _broken(record, options, transformations, where, by_path)
+    places = FieldPlaces(where, _fields_by_path(avro["headrace"]))
+    written, record = _annotated(event, avro["headrace"], places, faults)
+    broken = _broken(record, written, options, transformations, places)
     faults.add(_independent(broken, faults, event, options, where))
     faults.raise_all()
     datum = options.encodings.states_datum
@@ -63,24 +65,35 @@ def _names_in(avro: Mapping[str, Any]) -> list[str]:
     return [each for each in names if isinstance(each, str)]
 
 
-def _annotated(event: ParsedEvent, annotation: Mapping[str, Any], where: str, faults: Faults) -> Record:
-    record = event.record
+def _fields_by_path(annotation: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    given = annotation.get("fields")
+    return given if isinstance(given, Mapping) else None
+
+
+def _annotated(
+    event: ParsedEvent, annotation: Mapping[str, Any], places: FieldPlaces, faults: Faults
+) -> tuple[Record, Record]:
+    """Return the record with its annotations, as it is written, and with the levels of records within themselves."""
+    written = event.record
     with faults.gathered():
-        record = annotate_fields(record, annotation, f"{where}.headrace", faults)
+        written = annotate_fields(written, annotation, f"{places.where}.headrace", faults)
+    record = written
     with faults.gathered():
-        record = unrolled(record, where)
-    return record
+        record = unrolled(written, places)
+    return written, record
 
 
 def _broken(
-    record: Record, options: TableOptions, transformations: Transformations, where: str, by_path: bool
+    record: Record, written: Record, options: TableOptions, transformations: Transformations, places: FieldPlaces
 ) -> Iterator[ContractError]:
-    """Yield an error for each rule that the parts break together."""
-    yield from lint_changes(record, options, transformations.where is not None, f"{where}.headrace")
-    yield from lint(record, options, where, [each.field for each in transformations.derived], by_path)
+    """Yield an error for each rule that the parts break together; *written* is the record without further levels."""
+    where = f"{places.where}.headrace"
+    yield from lint_changes(record, options, transformations.where is not None, where)
+    yield from lint(record, options, [each.field for each in transformations.derived], places)
+    yield from lint_fields(written, places)
     columns = [*(field.column for field in record.fields), *(column.field.name for column in options.metadata)]
-    yield from lint_transformations(columns, options.table, transformations, f"{where}.headrace")
-    yield from lint_message_rules(options.encodings, options.envelope, f"{where}.headrace")
+    yield from lint_transformations(columns, options.table, transformations, where)
+    yield from lint_message_rules(options.encodings, options.envelope, where)
 
 
 def _independent(

@@ -10,25 +10,27 @@ import os
 import struct
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, assert_never
 
 from headrace.schemas.containers import FAILURES, NO_BRANCH, joined, placed
 from headrace.schemas.content import content_plan
+from headrace.schemas.decimal_limits import too_many_digits, wrong_length
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
 from headrace.schemas.errors import CompiledModuleError, UndecodableError
 from headrace.schemas.headers import two_readings
 from headrace.schemas.json_text import NOT_JSON, is_json, json_fault
 from headrace.schemas.layout import columns_of, pack
-from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Kind, Record
+from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Decimal, Kind, Record, Scalar
 from headrace.schemas.program import INSTRUCTION_BYTES, OPERAND_OFFSET, Place, Program, compile_program
 from headrace.schemas.resolve import resolve_record
-from headrace.schemas.scalars import Read, scalar_reader
+from headrace.schemas.scalars import BOUNDS, Read, scalar_reader
 from headrace.schemas.shared_constants import Status, check_constants
 from headrace.schemas.union_readers import UNREADABLE
 
 PURE: Final = "HEADRACE_PURE"  # environment variable: any value but 0 selects the pure-Python fallback
 
 UNBOUNDED: Final = 2**62  # bytes of columns
+_BUG: Final = "this is a bug, please report it"
 
 
 class Refused(NamedTuple):
@@ -177,8 +179,6 @@ _REASONS: Final = {
     Status.NOT_UTF8: "not UTF-8",
     Status.NO_UUID: "not a UUID",
     Status.NO_SYMBOL: "no symbol of its enum",
-    Status.DECIMAL_LENGTH: "a decimal of no bytes or of too many",
-    Status.TOO_MANY_DIGITS: "more digits than its precision",
     Status.TOO_MANY_ITEMS: f"more than {MAX_ITEMS} items",
     Status.MORE_ITEMS_THAN_BYTES: "more items than bytes",
     Status.BLOCK_SIZE: "a block of another size than it says",
@@ -199,13 +199,24 @@ def _error(
     place = program.places[failed_at]
     if status is Status.BAD_SUBTREE:
         return _subtree_error(program, failed_at, message, offset, _path(place, indexes))
-    if status is Status.OUT_OF_RANGE:
-        why = place.why
-    elif status is Status.NOT_JSON:
+    if status is Status.NOT_JSON:
         why = _json_fault(message, offset)
     else:
-        why = _REASONS[status]
+        why = _REASONS.get(status) or _why_not(status, place.type)
     return UndecodableError(why, _path(place, indexes), offset)
+
+
+def _why_not(status: Status, type_: Scalar | Decimal | None) -> str:
+    """Return why a number is refused that a value of *type_* does not hold."""
+    match type_:
+        case Scalar(kind):
+            return BOUNDS[kind].why
+        case Decimal():
+            return too_many_digits(type_) if status is Status.TOO_MANY_DIGITS else wrong_length(type_)
+        case None:
+            raise CompiledModuleError(f"the compiled module refuses {status.name} where no number is; {_BUG}")
+        case _:
+            assert_never(type_)
 
 
 def _guarded(read: Read) -> Callable[[bytes, int], tuple[bytes, int] | None]:
@@ -230,7 +241,7 @@ def _subtree_error(program: Program, failed_at: int, message: bytes, offset: int
         failure = placed(error, offset)
         inside = joined(failure.path)
         return UndecodableError(failure.why, joined([path, inside]) if inside else path, failure.offset)
-    raise CompiledModuleError("the compiled module and a reader in Python disagree; this is a bug, please report it")
+    raise CompiledModuleError(f"the compiled module and a reader in Python disagree; {_BUG}")
 
 
 def _json_fault(message: bytes, offset: int) -> str:

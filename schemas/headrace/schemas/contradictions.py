@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -47,15 +47,20 @@ def _contradicting_versions(contracts: Iterable[Contract]) -> dict[str, Contract
 
 def _shared_tables(latest: Mapping[str, Contract]) -> dict[str, ContractError]:
     """Return an error for each of two subjects that name the same table: its owner is unclear, so neither writes it."""
-    owners: dict[str, str] = {}
+    owners: dict[str, tuple[str, str]] = {}  # the subject, and the place where it names the table
     faults: dict[str, ContractError] = {}
     for subject, contract in latest.items():
-        for table in (*contract.options.tables, *(rollup.name for rollup in contract.transformations.rollups)):
-            other = owners.setdefault(table, subject)
+        for table, place in _named_tables(contract):
+            other, other_place = owners.setdefault(table, (subject, place))
             if other != subject:
-                for one, another in ((subject, other), (other, subject)):
-                    fault = ContractError(
-                        one, f"{another} writes table {table} too", "name another table in one of them"
-                    )
-                    faults.setdefault(one, fault)
+                for one, at, another in ((subject, place, other), (other, other_place, subject)):
+                    why = f"{another} writes table {table} too"
+                    faults.setdefault(one, ContractError(at, why, "name another table in one of them"))
     return faults
+
+
+def _named_tables(contract: Contract) -> Iterator[tuple[str, str]]:
+    """Yield each table and view of a contract, with the place of its name."""
+    where = f"{contract.subject}.v{contract.ref.version}.headrace"
+    yield from ((table, f"{where}.table") for table in contract.options.tables)
+    yield from ((each.name, f"{where}.rollups.{each.name}") for each in contract.transformations.rollups)

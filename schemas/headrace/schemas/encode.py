@@ -55,5 +55,6 @@ def _refuse_two_readings(contract: Contract, data: bytes) -> None:
         contract.decode(data)
         return
     except UndecodableError as error:
-        why = error.why  # only the reason: the error's context may hold the bytes
-    raise InvalidEventError(contract.subject, f"its bytes are {why}", "or change what the event begins with")
+        why, setting = error.why, error.setting  # only these: the error's context may hold the bytes
+    remedy = f"{contract.notation.words(setting)}, or change what the event begins with"
+    raise InvalidEventError(contract.subject, f"its bytes are {why}", remedy)

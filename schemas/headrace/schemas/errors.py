@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headrace.errors import Exit, HeadraceError
+from headrace.schemas.notation import Notation
 
 
 class ContractError(HeadraceError, ValueError, error_code="HR-101", exit_code=Exit.CONFIGURATION):
@@ -54,15 +55,27 @@ class UndecodableError(HeadraceError, ValueError, error_code="HR-107", exit_code
 
     *path* is the innermost field, such as ``items[2].price`` or ``labels[0].key``; it is empty for the payload as a
     whole. *offset* is the byte at which the value begins, or the first byte after the datum; None if the error has no
-    position. *remedy* is what the producer can change, where that is known.
+    position. *remedy* is what the producer can change, where that is known. *setting* follows it, and is what the
+    contract can state instead, in JSON.
     """
 
-    def __init__(self, why: str, path: str = "", offset: int | None = None, remedy: str = "") -> None:
-        place = f"{path}: " if path else ""
-        at = "" if offset is None else f" at byte {offset}"
-        then = f"; {remedy}" if remedy else ""
-        super().__init__(f"{place}{why}{at}{then}")
-        self.why, self.path, self.offset, self.remedy = why, path, offset, remedy
+    def __init__(
+        self, why: str, path: str = "", offset: int | None = None, remedy: str = "", setting: str = ""
+    ) -> None:
+        self.why, self.path, self.offset, self.remedy, self.setting = why, path, offset, remedy, setting
+        super().__init__(self.told(Notation.SCHEMA))
+
+    def told(self, notation: Notation) -> str:
+        """Return the text, with the setting in the form of a contract."""
+        place = f"{self.path}: " if self.path else ""
+        at = "" if self.offset is None else f" at byte {self.offset}"
+        then = self.remedy + notation.words(self.setting)
+        return f"{place}{self.why}{at}" + (f"; {then}" if then else "")
+
+    def behind(self, start: int) -> UndecodableError:
+        """Return the same error for a payload in which *start* more bytes are in front."""
+        offset = None if self.offset is None else self.offset + start
+        return UndecodableError(self.why, self.path, offset, self.remedy, self.setting)
 
 
 class InvalidEventError(HeadraceError, ValueError, error_code="HR-103", exit_code=Exit.FOUND):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from headrace.schemas.errors import UndecodableError
+from headrace.schemas.notation import OBJECT
 
 
 class Header(NamedTuple):
@@ -46,6 +47,6 @@ def two_readings(length: int) -> UndecodableError:
     """Return the error for a payload that is a datum both as it is and behind a header of *length* bytes."""
     name = next(header.name for header in HEADERS if header.length == length)
     return UndecodableError(
-        f"one datum from the first byte, and one behind a header of {length} bytes ({name}); where no header is meant, "
-        'write "encoding": "datum" in the headrace object of the newest contract'
+        f"one datum from the first byte, and one behind a header of {length} bytes ({name})",
+        setting=f'where no header is meant, write "encoding": "datum" in {OBJECT} of the newest contract',
     )

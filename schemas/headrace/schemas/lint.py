@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from math import ceil
-from typing import Final, assert_never
+from typing import Final
 
 from headrace.schemas.annotations import Partition, TableOptions
-from headrace.schemas.classification import Generalise, Mask, NotPersonal, Pii
+from headrace.schemas.classification import Mask
 from headrace.schemas.drawn import is_often_ambiguous
 from headrace.schemas.errors import ContractError
+from headrace.schemas.field_places import FieldPlaces
 from headrace.schemas.layout import amplification
 from headrace.schemas.lint_changes import is_exact
-from headrace.schemas.lint_columns import check_is_null_columns, check_texts
 from headrace.schemas.lint_event_time import lint_event_time
+from headrace.schemas.lint_fields import check_mask
 from headrace.schemas.model import (
     INSTANTS,
-    NUMBERS,
     Array,
     Decimal,
     Enumeration,
@@ -25,12 +25,8 @@ from headrace.schemas.model import (
     Kind,
     Map,
     Record,
-    Recursive,
     Scalar,
-    Type,
-    Union,
     bare,
-    inner,
     walk,
 )
 
@@ -53,27 +49,20 @@ _CLUSTERED: Final = INSTANTS | {
 
 
 def lint(
-    record: Record, options: TableOptions, where: str, derived: Sequence[Field], by_path: bool
+    record: Record, options: TableOptions, derived: Sequence[Field], places: FieldPlaces
 ) -> Iterator[ContractError]:
-    """Yield an error for each rule that a contract and its *derived* columns break.
-
-    *by_path* is whether its fields are classified by their paths, and not where they are.
-    """
-    fields = {field.name: field for field in record.fields}
+    """Yield an error for each rule that a contract and its *derived* columns break."""
+    fields, where = {field.name: field for field in record.fields}, places.where
     yield from _check_table(options, where)
     yield from lint_event_time(record, options.event_time, f"{where}.headrace.event_time")
     yield from _check_lateness(options, where)
     yield from _check_identity(fields, options, where)
     others = [*derived, *(column.field for column in options.metadata)]
     yield from _check_clustering(fields | {field.name: field for field in others}, options, where)
-    yield from _check_classified(record, where, by_path)
     for column in options.metadata:
-        yield from _check_mask(column.field, f"{where}.headrace.metadata.{column.field.name}.pii")
-    yield from check_is_null_columns(record, where)
-    yield from check_texts(record, where)
+        yield from check_mask(column.field, f"{where}.headrace.metadata.{column.field.name}.pii")
     for path, field in walk(record):
-        yield from _check_amplification(field, f"{where}.{path}")
-        yield from _check_mask(field, f"{where}.{path}")
+        yield from _check_amplification(field, places.of_type(path))
 
 
 def lint_payloads(record: Record, fingerprint: str, where: str) -> None:
@@ -156,97 +145,3 @@ def _check_amplification(field: Field, where: str) -> Iterator[ContractError]:
             f"items of which one byte on the wire becomes more than {MAX_AMPLIFICATION} bytes of columns",
             "give its items fewer optional fields, or make some of them required",
         )
-
-
-def _check_classified(record: Record, where: str, by_path: bool) -> Iterator[ContractError]:
-    fields = list(walk(record))
-    if all(field.pii is None for _, field in fields):
-        return
-    covered: tuple[str, ...] = ()  # by a mask of a field around them
-    cleared: set[str] = set()  # unions whose plain branches are not personal
-    for path, field in fields:
-        if path.startswith(covered):
-            continue
-        if isinstance(field.pii, Pii):
-            covered += (f"{path}.",)
-            continue
-        values = inner(field.type)
-        branches = values.branches if isinstance(values, Union) else ()
-        whole = isinstance(values, Record | Recursive) or bool(branches)
-        plain = any(not isinstance(inner(each.type), Record | Recursive) and each.pii is None for each in branches)
-        if isinstance(field.pii, NotPersonal) and plain:
-            cleared.add(path)
-        elif isinstance(field.pii, NotPersonal) and whole:
-            yield ContractError(
-                f"{where}.{path}",
-                "a record classified as not personal as a whole",
-                'remove "pii" from it, and write it on each of its fields',
-            )
-        elif not whole and field.pii is None and path.rpartition(".")[0] not in cleared:
-            place = f"{where}.headrace.fields.{path}" if by_path else f"{where}.{path}"
-            none = f'"{path}": {{"pii": "none"}} to fields' if by_path else '"pii": "none"'
-            remedy = f'add {none}, or "pii" with a kind and a mask'
-            yield ContractError(place, "not classified, in a subject with personal data", remedy)
-
-
-def _check_mask(field: Field, where: str) -> Iterator[ContractError]:
-    pii = field.mask
-    if pii and not _fits(field, pii):
-        fitting = ", ".join(_described(each) for each in _EVERY_MASK if _fits(field, each))
-        yield ContractError(where, f"{_described(pii)} does not fit its type", f"use one of: {fitting}")
-
-
-_EVERY_MASK: Final = (
-    *(Pii("any", mask) for mask in Mask if mask is not Mask.GENERALISE),
-    *(Pii("any", Mask.GENERALISE, to=to) for to in Generalise),
-)
-
-
-def _described(pii: Pii) -> str:
-    return f"{pii.mask} to {pii.to}" if pii.to else str(pii.mask)
-
-
-def _fits(field: Field, pii: Pii) -> bool:
-    return all(_fits_values(value, pii, _in_map(field)) for value in _values(field.type))
-
-
-def _values(type_: Type) -> Iterator[Type]:
-    """Yield the types of the innermost values: that of each branch for a union."""
-    match inner(type_):
-        case Union(branches):
-            for branch in branches:
-                yield from _values(branch.type)
-        case value:
-            yield value
-
-
-def _fits_values(value: Type, pii: Pii, in_map: bool) -> bool:
-    match pii.mask:
-        case Mask.REDACT | Mask.OMIT:
-            return True
-        case Mask.TOKENISE:
-            return isinstance(value, Enumeration) or (isinstance(value, Scalar) and value.kind in _TOKENISED)
-        case Mask.PARTIAL:
-            return value == Scalar(Kind.STRING) and not in_map
-        case Mask.GENERALISE:
-            return _generalises(pii, value) and not in_map
-        case _:
-            assert_never(pii.mask)
-
-
-def _generalises(pii: Pii, value: object) -> bool:
-    match pii.to:
-        case Generalise.MONTH | Generalise.YEAR:
-            return isinstance(value, Scalar) and value.kind in {Kind.DATE} | INSTANTS
-        case Generalise.NETWORK:
-            return value == Scalar(Kind.STRING)
-        case Generalise.BUCKET:
-            return isinstance(value, Scalar) and value.kind in NUMBERS
-        case None:
-            return False
-        case _:
-            assert_never(pii.to)
-
-
-def _in_map(field: Field) -> bool:
-    return isinstance(bare(field.type), Map)

@@ -6,44 +6,47 @@ from collections.abc import Iterator
 
 from headrace.schemas.column_names import MAX_COLUMN
 from headrace.schemas.errors import ContractError
+from headrace.schemas.field_places import FieldPlaces
 from headrace.schemas.model import Record, Recursive, Type, Union, inner, walk
 from headrace.schemas.stored import IS_NULL, is_list
 
 
-def check_is_null_columns(record: Record, where: str) -> Iterator[ContractError]:
-    """Yield errors of columns that say whether a list is null: there is no such list, or their names are taken."""
+def check_is_null_columns(record: Record, places: FieldPlaces, within: str = "") -> Iterator[ContractError]:
+    """Yield errors of columns that say whether a list is null: there is no such list, or their names are taken.
+
+    *within* is the path of *record*, with a point behind it; it is empty for the event.
+    """
     columns = {field.column.lower() for field in record.fields}
     for field in record.fields:
-        place = f"{where}.{field.name}"
-        for nested, at in _records(field.type, place):
-            yield from check_is_null_columns(nested, at)
+        path = f"{within}{field.name}"
+        for nested, at in _records(field.type, path):
+            yield from check_is_null_columns(nested, places, f"{at}.")
         if not field.is_null_column:
             continue
+        place = places.stated(path, "is_null_column")
         if not (field.optional and is_list(field.type)):
-            yield ContractError(f"{place}.is_null_column", "not an optional array or map", "remove it")
+            yield ContractError(place, "not an optional array or map", "remove it")
             continue
         column = f"{field.column}{IS_NULL}"
         if column.lower() in columns:
-            yield ContractError(f"{place}.is_null_column", f"{column} is a field too", "rename that field")
+            yield ContractError(place, f"{column} is a field too", "rename that field, or remove this annotation")
         if len(column) > MAX_COLUMN:
-            yield ContractError(
-                f"{place}.is_null_column", f"the name of its column is longer than {MAX_COLUMN}", "rename the field"
-            )
+            yield ContractError(place, f"the name of its column is longer than {MAX_COLUMN}", "rename the field")
 
 
-def _records(type_: Type, where: str) -> Iterator[tuple[Record, str]]:
-    """Yield the records directly within a type, each with its place; a union may have several."""
+def _records(type_: Type, path: str) -> Iterator[tuple[Record, str]]:
+    """Yield the records directly within a type, each with its path; a union may have several."""
     match inner(type_):
         case Record() as record:
-            yield record, where
+            yield record, path
         case Union(branches):
             for branch in branches:
-                yield from _records(branch.type, f"{where}.{branch.member}")
+                yield from _records(branch.type, f"{path}.{branch.member}")
         case _:
             return
 
 
-def check_texts(record: Record, where: str) -> Iterator[ContractError]:
+def check_texts(record: Record, places: FieldPlaces) -> Iterator[ContractError]:
     """Yield errors of personal fields within a JSON text, where no mask reaches them."""
     covered: tuple[str, ...] = ()
     personal = {each.full_name for each in _within(record) if any(field.mask for _, field in walk(each))}
@@ -54,7 +57,7 @@ def check_texts(record: Record, where: str) -> Iterator[ContractError]:
         nested = inner(field.type)
         if isinstance(nested, Recursive) and nested.name in personal:
             yield ContractError(
-                f"{where}.{path}",
+                places.stated(path, "pii") if field.pii is not None else places.missing(path),
                 f"a JSON text of {nested.name}, which has personal fields that no mask reaches there",
                 'write "pii" on it, with a kind and the mask "omit" or "redact"',
             )

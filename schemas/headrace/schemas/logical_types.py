@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from headrace.schemas.avro_keys import nearest
+from headrace.schemas.decimal_limits import BIGNUMERIC, MAX_SCALE, MAX_WHOLE
 from headrace.schemas.errors import ContractError
 from headrace.schemas.model import Decimal, Kind
 
@@ -20,8 +21,6 @@ _KINDS: Final = {
     ("string", "uuid"): Kind.UUID,
 }
 _SQL_TYPES: Final = {("string", "JSON"): Kind.JSON}  # as BigQuery exports and loads such columns
-MAX_WHOLE: Final = 38  # digits before the point: cloud.google.com/bigquery/docs/reference/standard-sql/data-types
-MAX_SCALE: Final = 38
 _DECIMALS: Final = ("bytes", "fixed")
 
 
@@ -86,6 +85,6 @@ def decimal_of(avro: Mapping[str, Any], where: str, size: int | None) -> Decimal
     return Decimal(min(precision, scale + MAX_WHOLE), scale, size)
 
 
-def decimal_notice(stated: int, read: Decimal) -> str:
+def decimal_notice(stated: int) -> str:
     """Return what becomes of a decimal with a precision that no column holds."""
-    return f"its precision is {stated}, and its column holds {read.precision} digits: events with more are refused"
+    return f"its precision is {stated}, and {BIGNUMERIC}: events with more are refused"

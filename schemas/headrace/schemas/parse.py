@@ -289,7 +289,7 @@ class _Parser:
     def _decimal(self, avro: Mapping[str, Any], at: _At, size: int | None) -> Decimal:
         found = decimal_of(avro, at.where, size)
         if found.precision != avro["precision"]:
-            self._note(at.where, decimal_notice(avro["precision"], found))
+            self._note(at.where, decimal_notice(avro["precision"]))
         return found
 
     def _named(self, avro: Mapping[str, Any], at: _At, parse: Callable[[], Type]) -> Type:

@@ -69,10 +69,10 @@ Path: TypeAlias = tuple[str | None, ...]
 
 
 class Place(NamedTuple):
-    """Path that an instruction reads, with None for an index, and the error text for a number out of range."""
+    """Path that an instruction reads, with None for an index, and its type if an error text depends on it."""
 
     path: Path
-    why: str
+    type: Scalar | Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,14 +186,14 @@ class _Writer:
                 limbs = [10**precision >> 64 * limb & 2**64 - 1 for limb in range(4)]
                 signed = [limb - 2**64 if limb >> 63 else limb for limb in limbs]
                 a = self._numbers(*signed, longest_decimal(value.type))
-                self._write(Code.DECIMAL, optional, index, path, a, -1 if size is None else size)
+                self._write(Code.DECIMAL, optional, index, path, a, -1 if size is None else size, value.type)
             case Fixed(size):
                 self._write(Code.FIXED, optional, index, path, size)
             case Scalar(kind) if kind in _CODES:
                 self._write(_CODES[kind], optional, index, path)
             case Scalar(kind):
-                low, high, scale, why = BOUNDS.get(kind, _LONG)
-                self._write(Code.NUMBER, optional, index, path, self._numbers(low, high, scale), why=why)
+                low, high, scale, _ = BOUNDS.get(kind, _LONG)
+                self._write(Code.NUMBER, optional, index, path, self._numbers(low, high, scale), of=value.type)
 
     def _default(self, default: Default, column: Column | None, index: int, path: Path) -> None:
         here = self._write(Code.DEFAULT, 0, _READ_OVER, path, len(self.symbols) // 2)
@@ -201,10 +201,19 @@ class _Writer:
         self._resolved(default.value, column, index, path)
         self.code[here][3] = len(self.code)
 
-    def _write(self, code: Code, optional: int, column: int, path: Path, a: int = 0, b: int = 0, why: str = "") -> int:
+    def _write(
+        self,
+        code: Code,
+        optional: int,
+        column: int,
+        path: Path,
+        a: int = 0,
+        b: int = 0,
+        of: Scalar | Decimal | None = None,
+    ) -> int:
         here = len(self.code)
         self.code.append([code, optional, column, here + 1, a, b])
-        self.places.append(Place(path, why))
+        self.places.append(Place(path, of))
         return here
 
     def _numbers(self, *numbers: int) -> int:

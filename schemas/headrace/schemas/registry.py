@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -20,13 +20,14 @@ from headrace.schemas.encode_tree import Encoder, has_union, tree_encoder
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError, UnknownSchemaError
 from headrace.schemas.fastavro_schema import fastavro_schema
-from headrace.schemas.fault_lines import with_lines
+from headrace.schemas.fault_lines import SourceFile, notation_of, with_lines
 from headrace.schemas.faults import together
 from headrace.schemas.folder import SUFFIX, ContractFile, contract_files
 from headrace.schemas.lint import lint_payloads
 from headrace.schemas.message_rules.event_moment import event_moment
 from headrace.schemas.model import Record
 from headrace.schemas.named_types import check_doc
+from headrace.schemas.notation import Notation
 from headrace.schemas.shared_types import SharedTypes, bundled
 from headrace.schemas.transformations import Transformations, written
 
@@ -36,7 +37,7 @@ class Contract:
     """One version of a subject's contract: the ``.avsc`` as a tree, its options, and the hash of its content.
 
     *json* holds the definitions of other files that the contract uses. *notices* say what is read otherwise than the
-    schema says; nobody has to act on them.
+    schema says; nobody has to act on them. Texts that name a setting use its *notation*.
     """
 
     ref: SchemaRef
@@ -47,6 +48,7 @@ class Contract:
     fingerprint: str
     json: str
     notices: tuple[str, ...] = ()
+    notation: Notation = Notation.SCHEMA
 
     @property
     def subject(self) -> str:
@@ -91,7 +93,7 @@ class Contract:
         return compile_decoder(self.record, self.record)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return parse_contract, (self.ref, self.json)
+        return parse_contract, (self.ref, self.json, None, self.notation)
 
 
 def fingerprint(avro: Mapping[str, Any]) -> str:
@@ -107,8 +109,12 @@ def fingerprint(avro: Mapping[str, Any]) -> str:
     return hashlib.sha256(normal.encode()).hexdigest()
 
 
-def parse_contract(ref: SchemaRef, text: str, shared: SharedTypes | None = None) -> Contract:
+def parse_contract(
+    ref: SchemaRef, text: str, shared: SharedTypes | None = None, notation: Notation = Notation.SCHEMA
+) -> Contract:
     """Read one contract from its JSON, which may use *shared* types of other files.
+
+    *notation* is the form in which a person has written its settings.
 
     Raises:
         ContractError: it breaks rules; gives the place, the problem and the remedy of each fault.
@@ -125,7 +131,7 @@ def parse_contract(ref: SchemaRef, text: str, shared: SharedTypes | None = None)
     name = fingerprint(avro)
     if options.encodings.has_datum:
         lint_payloads(record, name, where)
-    return Contract(ref, record, options, transformations, check_doc(avro, where), name, text, notices)
+    return Contract(ref, record, options, transformations, check_doc(avro, where), name, text, notices, notation)
 
 
 class Registry:
@@ -136,10 +142,14 @@ class Registry:
     """
 
     def __init__(
-        self, contracts: Mapping[SchemaRef, Contract], blocked: Mapping[str, ContractError] | None = None
+        self,
+        contracts: Mapping[SchemaRef, Contract],
+        blocked: Mapping[str, ContractError] | None = None,
+        sources: Mapping[str, Sequence[SourceFile]] | None = None,
     ) -> None:
-        """Hold *contracts*; raises ContractError if they contradict each other."""
+        """Hold *contracts*, which were read from *sources*; raises ContractError if they contradict each other."""
         self._contracts = dict(sorted(contracts.items()))
+        self._sources = dict(sources or {})
         self._latest = {ref.subject: contract for ref, contract in self._contracts.items()}
         self.blocked: Mapping[str, ContractError] = dict(sorted((blocked or {}).items()))
         faults = contradictions(self._contracts.values(), self._latest)
@@ -172,7 +182,7 @@ class Registry:
         for each in files:
             try:
                 if each.ref is not None and each.error is None:
-                    found[each.ref] = parse_contract(each.ref, each.text, shared)
+                    found[each.ref] = parse_contract(each.ref, each.text, shared, notation_of(each.sources))
             except ContractError as error:
                 _block(blocked, each.subject, error)
         if not found and not blocked:
@@ -182,13 +192,18 @@ class Registry:
         for subject, fault in contradictions(found.values(), latest).items():
             _block(blocked, subject, fault)
         blocked = {subject: with_lines(fault, sources) for subject, fault in blocked.items()}
-        return cls(_without(found, blocked), blocked)._with_a_subject()
+        return cls(_without(found, blocked), blocked, sources)._with_a_subject()
 
     def blocking(self, faults: Mapping[str, ContractError]) -> Registry:
         """Return a registry that also blocks the subjects of *faults*; raises ContractError if no subject is left."""
         if not faults:
             return self
-        return Registry(_without(self._contracts, faults), {**faults, **self.blocked})._with_a_subject()
+        blocked = {subject: self.located(fault) for subject, fault in faults.items()} | dict(self.blocked)
+        return Registry(_without(self._contracts, faults), blocked, self._sources)._with_a_subject()
+
+    def located(self, fault: ContractError) -> ContractError:
+        """Return *fault* with the files and lines that it is about, if its contracts were read from a folder."""
+        return with_lines(fault, self._sources)
 
     def _with_a_subject(self) -> Registry:
         if not self._latest and self.blocked:

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from headrace.schemas.decimal_limits import too_many_digits, wrong_length
 from headrace.schemas.json_text import json_fault
 from headrace.schemas.model import Decimal, Kind
 from headrace.schemas.varint import Malformed, read_length, read_long
@@ -135,7 +136,7 @@ def decimal_reader(type_: Decimal) -> Read:
         if size is None:
             length, position = read_length(data, position)
             if not 1 <= length <= longest:
-                raise Malformed("a decimal of no bytes or of too many", start)
+                raise Malformed(wrong_length(type_), start)
         else:
             length = size
             if position + length > len(data):
@@ -143,7 +144,7 @@ def decimal_reader(type_: Decimal) -> Read:
         end = position + length
         number = int.from_bytes(data[position:end], "big", signed=True)
         if not -limit < number < limit:
-            raise Malformed("more digits than its precision", start)
+            raise Malformed(too_many_digits(type_), start)
         return decimal.Decimal(number).scaleb(scale, _DIGITS), end
 
     return unscaled

@@ -154,7 +154,7 @@ class AppendQueue:
         if result is AppendResult.BATCH_REFUSED and len(pending) > 1:
             batches = self._keep_first_half(pending.batches)
         elif result is not AppendResult.STREAM_GONE:
-            batches, outcomes = self._remove_refused(pending.batches, answer.refused or {0: "INVALID_ARGUMENT"})
+            batches, outcomes = self._remove_refused(pending.batches, answer.refused or {0: answer.refusal})
         if not batches:
             return AppendProgress(outcomes, self._assign(streams, stream_end, now))
         self.queue.store()

@@ -35,12 +35,14 @@ class HaltError(HeadraceError, RuntimeError, error_code="HR-501", exit_code=Exit
 class Answer:
     """One answer: *status* is 0 for success, and *storage* is the service's own name of an error.
 
-    *refused* maps the index of each refused row to the name of its error.
+    *refused* maps the index of each refused row to the name of its error and, if the service names it, the column.
+    *refusal* says the same of a batch that is refused as a whole.
     """
 
     status: int = code.OK
     storage: str = ""
     refused: Mapping[int, str] = field(default_factory=dict)
+    refusal: str = "INVALID_ARGUMENT"
 
     @property
     def error(self) -> str:

@@ -11,10 +11,11 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import grpc
 import pyarrow as pa
@@ -33,6 +34,7 @@ from google.rpc import code_pb2 as code
 from google.rpc.status_pb2 import Status
 
 from headrace.bigquery.append_result import Answer
+from headrace.bigquery.refusal_words import column_paths, refusal_words
 from headrace.runtime.failpoints import reached
 
 # A request has at most 10 MB (cloud.google.com/bigquery/quotas#write-api-limits); this leaves room for framing.
@@ -158,7 +160,7 @@ class _Connection:
 
     def __init__(self, client: BigQueryWriteClient, stream: str) -> None:
         self._requests: queue.SimpleQueue[AppendRowsRequest | None] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[_Told] = queue.SimpleQueue()
         self.broken = False
         self.used_until: float | None = None  # by the clock of WriteStreams; None while in use
         # The transport's call, unlike the client's, can be cancelled before its first answer.
@@ -173,7 +175,7 @@ class _Connection:
         reached("append_sent")
         meanwhile()
         try:
-            return self._answers.get(timeout=seconds)
+            return _without_text(self._answers.get(timeout=seconds), request.arrow_rows.writer_schema.serialized_schema)
         except queue.Empty:
             self.broken = True
             return Answer(code.DEADLINE_EXCEEDED)
@@ -187,27 +189,47 @@ class _Connection:
         try:
             for response in self._call:
                 self._answers.put(_answer(response))
-            end = Answer(code.UNAVAILABLE)
+            end = _Told(Answer(code.UNAVAILABLE))
         except grpc.RpcError as error:
             end = _failure(error)
         self.broken = True
         self._answers.put(end)
 
 
-def _answer(response: AppendRowsResponse) -> Answer:
+class _Told(NamedTuple):
+    """An answer, and what the service has said of the batch and of its rows, which may contain values."""
+
+    answer: Answer
+    said: str = ""
+    of_rows: Mapping[int, str] = MappingProxyType({})
+
+
+def _answer(response: AppendRowsResponse) -> _Told:
     status = AppendRowsResponse.pb(response).error
     refused = {error.index: error.code.name for error in response.row_errors}
-    return Answer(status.code, _storage_error(status), refused)
+    of_rows = {error.index: error.message for error in response.row_errors}
+    return _Told(Answer(status.code, _storage_error(status), refused), status.message, of_rows)
 
 
-def _failure(error: Any) -> Answer:
+def _without_text(told: _Told, schema: bytes) -> Answer:
+    """Return the answer with the columns that the service's texts name, among those of the rows' *schema*."""
+    answer = told.answer
+    if not answer.refused and answer.status != code.INVALID_ARGUMENT:
+        return answer
+    columns = [*column_paths(pa.ipc.read_schema(pa.py_buffer(schema)))]
+    refused = {index: refusal_words(name, told.of_rows[index], columns) for index, name in answer.refused.items()}
+    return replace(answer, refused=refused, refusal=refusal_words(answer.refusal, told.said, columns))
+
+
+def _failure(error: Any) -> _Told:
     """Return the answer of a failed call, with the service's own name of the error if the trailing metadata has it."""
     storage = ""
     for key, value in error.trailing_metadata() or ():
         if key == _DETAILS:
             with suppress(DecodeError):
                 storage = _storage_error(Status.FromString(value))
-    return Answer(error.code().value[0], storage)
+    status = error.code().value[0]
+    return _Told(Answer(status, storage), (error.details() or "") if status == code.INVALID_ARGUMENT else "")
 
 
 def _storage_error(status: Any) -> str:

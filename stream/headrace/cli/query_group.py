@@ -33,7 +33,8 @@ def query(
 ) -> None:
     """Query the tables with SQL, also those of the emulator.
 
-    Names without a dataset mean the dataset of the settings. Only queries that read are accepted.
+    Names without a dataset mean the dataset of the settings. Only queries that read are accepted. A row can be read as
+    soon as the job has written it.
     """
     from headrace.cli.commands.query import Limits, run_query
 

@@ -181,7 +181,7 @@ class Settings(BaseSettings):
         registry = load_contracts(self._folder)
         self._check_routes(registry)
         for fault in self._unknown_ids(registry).values():
-            raise fault
+            raise registry.located(fault)
         return registry
 
     def serviceable_registry(self) -> Registry:

@@ -10,13 +10,15 @@ from headrace.dead_letters.nearest_contract import Match, nearest
 from headrace.dead_letters.other_encoding import OtherEncoding, other_encoding
 from headrace.schemas.message_rules.encoding import Encoding
 from headrace.schemas.message_rules.encoding_words import listed
+from headrace.schemas.notation import Notation
 from headrace.schemas.registry import Registry
 
 
 class EncodingHint(NamedTuple):
     """The format that a payload may have, and the setting for it. Both are empty if the stated encoding is right.
 
-    *is_misread* tells whether the payload reads whole in another encoding, so that values read as stated are wrong.
+    A setting is in the form of the contract that has to state it. *is_misread* tells whether the payload reads whole in
+    another encoding, so that values read as stated are wrong.
     """
 
     looks_like: str | None
@@ -24,14 +26,19 @@ class EncodingHint(NamedTuple):
     is_misread: bool = False
 
 
-def hint_of(registry: Registry, form: LetterForm, match: Match | None) -> EncodingHint:
-    """Return the hint for a message; *match* is the contract that is nearest in the encoding that is stated."""
+def hint_of(registry: Registry, subject: str, form: LetterForm, match: Match | None) -> EncodingHint:
+    """Return the hint for a message of *subject*'s topic.
+
+    *match* is the contract that is nearest in the encoding that is stated.
+    """
     if match is not None and match.stop is None:
         return EncodingHint(None, _schema_id(form, match))
+    if form.newest is not None and form.unread is not None and not form.enclosed:
+        return EncodingHint(None, form.newest.notation.words(form.unread.setting))
     other = _other_encoding(registry, form)
     if other is None:
         return EncodingHint(sniff_format(form.enclosed), "")
-    return EncodingHint(other.looks_like, _setting(form, other), is_misread=True)
+    return EncodingHint(other.looks_like, _setting(registry, subject, form, other), is_misread=True)
 
 
 def _other_encoding(registry: Registry, form: LetterForm) -> OtherEncoding | None:
@@ -44,12 +51,15 @@ def _other_encoding(registry: Registry, form: LetterForm) -> OtherEncoding | Non
     return other_encoding(form.enclosed, form.encoding, reads)
 
 
-def _setting(form: LetterForm, other: OtherEncoding) -> str:
+def _setting(registry: Registry, subject: str, form: LetterForm, other: OtherEncoding) -> str:
     if form.newest is not None:
-        return f"write {other.setting} in the newest contract ({other.sidecar} in a sidecar)"
+        return f"write {form.newest.notation.words(other.setting)} in the newest contract"
     if form.claimed is not None:
         return "send the datum alone: nothing is around it in Headrace's own envelope, whatever the contract states"
-    return f'write {other.setting} and an "envelope" in the newest contract ({other.sidecar} in a sidecar)'
+    if subject in registry.subjects:
+        return f"write {registry.latest(subject).notation.words(other.setting)} and an envelope in the newest contract"
+    in_sidecar = Notation.TOML.words(other.setting)
+    return f"write {other.setting} and an envelope in the newest contract ({in_sidecar} in a sidecar)"
 
 
 def _schema_id(form: LetterForm, match: Match) -> str:
@@ -57,4 +67,5 @@ def _schema_id(form: LetterForm, match: Match) -> str:
     own = form.newest is not None and match.contract.subject == form.newest.subject
     if not own or form.claimed is not None or form.schema_id is None:
         return ""
-    return f"write {listed(form.schema_id)} in {match.contract.ref.short}, if that is the id of its schema"
+    stated = match.contract.notation.words(listed(form.schema_id))
+    return f"write {stated} in {match.contract.ref.short}, if that is the id of its schema"

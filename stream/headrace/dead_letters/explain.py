@@ -49,7 +49,7 @@ def explain(
     match = nearest(registry, subject, form.claimed, payload, form.start, form.encoding) if form.is_datum else None
     record = _record(contract, match, form)
     traced = trace(record, payload) if record else Trace((), 0, None)
-    hint = hint_of(registry, form, match)
+    hint = hint_of(registry, subject, form, match)
     screen = Screen.of(registry, contract, match, traced, payload, reveal, hint.is_misread)
     read_as = contract or (match.contract if match else None)
     return Explanation(

@@ -18,6 +18,7 @@ from headrace.schemas.message_rules.encoding import Body, Encoding
 from headrace.schemas.message_rules.envelope import EnvelopeKind
 from headrace.schemas.registry import Contract, Registry
 from headrace.steps.decode.cloudevents import STRUCTURED, content_type
+from headrace.steps.decode.empty_payload import empty_payload
 from headrace.steps.decode.mapped_messages import MappedMessages
 from headrace.steps.decode.native_messages import is_native
 from headrace.steps.decode.opened_messages import GivenTime, RefusedError
@@ -157,7 +158,7 @@ class _Reader:
         try:
             encoding = self._encoding = self._rules.encoding(self._attributes)
             if not payload:
-                raise UndecodableError("an empty payload")
+                raise empty_payload(self._message.data)
             payload = unpack(payload, encoding, self._attributes)
             return read_header(payload, encoding)
         except UndecodableError as error:

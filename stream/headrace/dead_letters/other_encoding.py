@@ -11,7 +11,7 @@ from headrace.dead_letters.format_sniffing import GZIP, ZSTANDARD
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.headers import HEADERS
 from headrace.schemas.message_rules.encoding import Compression, Encoding
-from headrace.schemas.message_rules.encoding_words import around, encoding_of, setting, sidecar_setting
+from headrace.schemas.message_rules.encoding_words import around, encoding_of, setting
 from headrace.steps.decode.payload_layers import read_header, unpack
 
 _ZLIB: Final = b"\x78"
@@ -24,11 +24,10 @@ Reads = Callable[[bytes, int, Encoding], bool]
 
 
 class OtherEncoding(NamedTuple):
-    """The encoding of a payload, in words: what it looks like, and the settings of a contract and of a sidecar."""
+    """The encoding of a payload, in words: what it looks like, and the setting of a contract, in JSON."""
 
     looks_like: str
     setting: str
-    sidecar: str
 
 
 def other_encoding(data: bytes, stated: Encoding, reads: Reads) -> OtherEncoding | None:
@@ -41,7 +40,7 @@ def other_encoding(data: bytes, stated: Encoding, reads: Reads) -> OtherEncoding
         except UndecodableError:
             continue
         if framed.data and reads(framed.data, framed.start, encoding):
-            return OtherEncoding(around(encoding), setting(encoding), sidecar_setting(encoding))
+            return OtherEncoding(around(encoding), setting(encoding))
     return None
 
 

@@ -46,9 +46,10 @@ def _refuse_unlisted_ids(registry: Registry) -> None:
         try:
             lint_ids([*versions], has_registry=False)
         except ContractError as error:
+            stated = registry.latest(subject).notation.words('"schema_ids": [7]')
             raise SettingsError(
                 f"schema_registry: a job on Dataflow does not ask a registry, and no version of {subject} lists the "
-                f'ids of its schema; list them in the contract, such as "schema_ids": [7]'
+                f"ids of its schema; list them in the contract, such as {stated}"
             ) from error
 
 

@@ -125,7 +125,7 @@ class TableWriter:
                         self._refuse(pending, answer.refused)
                 case AppendResult.BATCH_REFUSED:
                     if not self._arrived_late(pending):
-                        self._narrow(pending)
+                        self._narrow(pending, answer.refusal)
                 case AppendResult.STREAM_GONE:
                     if not self._offset:  # the stream is new: another one would not help
                         self._retry.wait(self._needs("a new stream takes no rows"))
@@ -181,13 +181,13 @@ class TableWriter:
         self._rewrite(pending, [kept] if kept else [], also)
         self._reached("refusal_committed")
 
-    def _narrow(self, pending: PendingBatch) -> None:
-        """Find the refused row in a batch that was refused as a whole, by halving the batch."""
+    def _narrow(self, pending: PendingBatch, refusal: str) -> None:
+        """Find the row to which a *refusal* of a whole batch applies, by halving the batch."""
         mismatches = self._retry.call(self._needs("it cannot be read"), self._books.schema_mismatches)
         if mismatches:
             self._retry.wait(self._needs("; ".join(mismatches)))
         elif len(pending) == 1:
-            self._refuse(pending, {0: "INVALID_ARGUMENT"})
+            self._refuse(pending, {0: refusal})
         else:
             middle = len(pending) // 2
             self._rewrite(pending, [range(middle), range(middle, len(pending))], lambda _: None)

@@ -87,3 +87,10 @@ def _as_output_errors() -> Iterator[None]:
         raise ReaderGoneError("nobody reads the output any more") from None
     except OSError as error:
         raise OutputError(f"stdout: cannot be written ({os.strerror(error.errno or 0).lower()})") from None
+
+
+def discard_output() -> None:
+    """Discard what is written to stdout from now on, and what a reader that has gone has not taken."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

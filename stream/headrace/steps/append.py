@@ -35,7 +35,7 @@ def request_bytes(rows: pa.RecordBatch) -> int:
 
 
 def refusals_by_bigquery(refused: Mapping[int, str]) -> list[Refusal]:
-    """Return a refusal for each row, by index, with only the error's name: its text may contain the value."""
+    """Return a refusal for each row, by index, with the error's name and column: its text may contain the value."""
     return [
         Refusal(index, Reason.REFUSED_BY_BIGQUERY, f"BigQuery refused the row: {name}")
         for index, name in refused.items()

@@ -128,7 +128,7 @@ def test_a_text_is_refused_with_field_and_byte(kind: str, text: str, path: str, 
 
     error = refused.value
     assert (error.path, error.offset, error.why) == (path, offset, why)
-    assert str(error) == f"{path + ': ' if path else ''}{why} at byte {offset}; {error.remedy}"
+    assert str(error) == f"{path + ': ' if path else ''}{why} at byte {offset}; {error.remedy}{error.setting}"
 
 
 @pytest.mark.parametrize("kind", KINDS)

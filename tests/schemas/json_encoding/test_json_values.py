@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -28,6 +29,8 @@ DATE, TIME, TIME_MICROS = logical("int", "date"), logical("int", "time-millis"),
 UUID_TYPE = logical("string", "uuid")
 MONEY = a_decimal(20, 2)
 FIXED_MONEY = a_decimal(20, 2, 12)
+CONNECT = a_decimal(64, 2)  # as Kafka Connect writes it
+OF_COLUMN = ": BIGNUMERIC holds 38 digits before the point and 38 after it"
 TIER = {"type": "enum", "name": "Tier", "symbols": ["BASIC", "PLUS", "VIP"]}
 MAC = {"type": "fixed", "name": "Mac", "size": 3}
 NUMBERS = {"type": "array", "items": "int"}
@@ -169,6 +172,11 @@ REFUSED: list[tuple[Any, JsonRules, str, str]] = [
     (MONEY, DEBEZIUM, '"BNJ="', "base64 with bits left over at its end"),
     (MONEY, DEBEZIUM, '""', "a decimal of no bytes or of too many"),
     (MONEY, DEBEZIUM, '"BWvHXi1jEAAA"', "more digits than its precision"),
+    (CONNECT, STRICT, "1e38", f"more digits than its column{OF_COLUMN}"),
+    (CONNECT, DEBEZIUM, f'"{b64encode((10**40).to_bytes(17)).decode()}"', f"more digits than its column{OF_COLUMN}"),
+    (CONNECT, DEBEZIUM, '""', f"a decimal of no bytes or of too many for its column{OF_COLUMN}"),
+    (CONNECT, AVRO_JSON, '"' + "a" * 30 + '"', f"a decimal of no bytes or of too many for its column{OF_COLUMN}"),
+    (a_decimal(64, 2, 27), AVRO_JSON, '"' + "a" * 27 + '"', f"more digits than its column{OF_COLUMN}"),
     (FIXED_MONEY, DEBEZIUM, '""', "not 12 bytes"),
     (FIXED_MONEY, DEBEZIUM, '"AAAAAAAAAAAAAAAAAA=="', "not 12 bytes"),
     (LOCAL, DEBEZIUM, '"2026-11-20T05:15:00"', "a text where the contract has a number"),

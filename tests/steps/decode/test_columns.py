@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from headrace.bigquery.event_table import arrow_schema
 from headrace.schemas import columns
 from headrace.schemas.columns import PURE
+from headrace.schemas.decimal_limits import BIGNUMERIC
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import ContractError, UndecodableError
 from headrace.schemas.json_text import is_json
@@ -110,6 +111,32 @@ def test_columns_are_of_exactly_the_types_of_the_table(kind: str, data: st.DataO
 
 def has_nan(batch: pa.RecordBatch) -> bool:
     return "nan" in repr(batch.to_pylist())
+
+
+@EACH_KIND
+@pytest.mark.parametrize(
+    ("decimal", "value", "why"),
+    [
+        (a_decimal(9, 2), b"\x08\x7f\xff\xff\xff", "more digits than its precision"),
+        (a_decimal(9, 2), b"\x00", "a decimal of no bytes or of too many"),
+        (a_decimal(64, 2), b"\x22" + (10**40).to_bytes(17), f"more digits than its column: {BIGNUMERIC}"),
+        (
+            a_decimal(64, 2),
+            b"\x34\x7f" + bytes(25),
+            f"a decimal of no bytes or of too many for its column: {BIGNUMERIC}",
+        ),
+        (a_decimal(64, 2, 27), b"\x7f" + bytes(26), f"more digits than its column: {BIGNUMERIC}"),
+    ],
+)
+def test_a_decimal_beyond_its_column_is_refused_by_the_limit_of_the_column(
+    kind: str, decimal: Any, value: bytes, why: str
+) -> None:
+    record = a_contract(("f", ["null", decimal])).record
+    messages = [b"\x02" + value + bytes(8)]
+
+    _, refused = into_columns(kind, record, record, messages)
+    assert refused == strictly(record, record, messages)[1]
+    assert [each[1:3] for each in refused] == [(why, "f")]
 
 
 @EACH_KIND

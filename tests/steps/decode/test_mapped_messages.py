@@ -292,7 +292,8 @@ def test_an_empty_payload_is_refused_or_left_out_as_the_contract_says() -> None:
     refusing, leaving = attributes_contract(), attributes_contract(envelope={"empty": "drop"})
     messages = [a_message(b"", {}, "empty"), a_message(an_event(leaving), {}, "full")]
 
-    assert refusal(messages[0], refusing) == (Reason.UNDECODABLE_PAYLOAD, "an empty payload")
+    why = 'an empty payload; write "empty": "drop" in the envelope of the newest contract to drop these'
+    assert refusal(messages[0], refusing) == (Reason.UNDECODABLE_PAYLOAD, why)
     decoded = read(messages, leaving)
 
     assert (decoded.refusals, decoded.dropped) == ([], {0})

@@ -7,11 +7,12 @@ from enum import IntEnum
 from typing import Final
 
 from headrace.schemas.containers import joined
+from headrace.schemas.decimal_limits import fewer_digits, too_many_digits, wrong_length
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.json_encoding.plan import NO_SIZE, Code, Node
 from headrace.schemas.json_encoding.words import expected, finer, found, setting
-from headrace.schemas.model import MAX_ITEMS
+from headrace.schemas.model import MAX_ITEMS, Decimal
 from headrace.schemas.numbers import beyond_remedy
 
 MAX_NUMBER: Final = 1_000  # characters of a number
@@ -112,7 +113,7 @@ def error(fault: Fault, node: Node | None, path: list[str], offset: int, data: b
             f"{len(data) - offset} bytes follow the JSON object", offset=offset, remedy="send one object a message"
         )
     why, remedy = _SYNTAX[fault] if fault in _SYNTAX else _of_value(fault, node, data, offset)
-    return UndecodableError(why, joined(path), offset, remedy)
+    return UndecodableError(why, joined(path), offset, remedy, _setting(fault, node))
 
 
 def _of_value(fault: Fault, node: Node | None, data: bytes, offset: int) -> tuple[str, str]:
@@ -121,8 +122,7 @@ def _of_value(fault: Fault, node: Node | None, data: bytes, offset: int) -> tupl
         thing = found(data[offset : offset + 2]) if fault is Fault.UNEXPECTED else "a text"
         return f"{thing} where the contract has {expected(node)}", f"write that{setting(node)}"
     if fault is Fault.UNKNOWN_KEY:
-        ignore = ', or set unknown_keys = "ignore"' if node.stated else ""
-        return "a key that the contract does not have", f"add the field in a new version{ignore}"
+        return "a key that the contract does not have", "add the field in a new version"
     if fault is Fault.NULL_VALUE:
         return "null, and the field is not optional", _null_remedy(node)
     if fault is Fault.ABSENT:
@@ -143,22 +143,34 @@ def _of_value(fault: Fault, node: Node | None, data: bytes, offset: int) -> tupl
 def _of_number(fault: Fault, node: Node) -> tuple[str, str]:
     kind = node.code.name.lower()
     size = "" if node.size == NO_SIZE else f"{node.size} "
+    decimal = Decimal(node.precision, node.power)
     return {
         Fault.NOT_WHOLE: ("a number with a fraction where the contract has a whole number", "round it"),
-        Fault.TOO_MANY_DIGITS: ("more digits than its precision", "use a larger precision in the contract"),
+        Fault.TOO_MANY_DIGITS: (too_many_digits(decimal), fewer_digits(decimal)),
         Fault.TOO_FINE: (finer(node), "round it"),
         Fault.BEYOND_FLOAT: (f"a number beyond a {kind}", beyond_remedy(kind)),
         Fault.TOO_SMALL: (f"a number too small for a {kind}", "use a decimal in the contract"),
         Fault.NO_OFFSET: ("a time without an offset", f"write it, such as 2026-11-20T05:15:00Z{setting(node)}"),
         Fault.NO_SYMBOL: ("no symbol of its enum", "use one of the contract, or add the symbol in a new version"),
-        Fault.DECIMAL_LENGTH: ("a decimal of no bytes or of too many", "write as many as its precision needs"),
+        Fault.DECIMAL_LENGTH: (wrong_length(decimal), "write as many as its digits need"),
         Fault.WRONG_SIZE: (f"not {size}bytes", f"write exactly {size}bytes"),
     }[fault]
 
 
+def _setting(fault: Fault, node: Node | None) -> str:
+    """Return the rule for JSON by which the contract accepts such values, or an empty text."""
+    if node is None or not node.stated:
+        return ""
+    if fault is Fault.UNKNOWN_KEY:
+        return ', or set "unknown_keys": "ignore"'
+    if fault is Fault.NULL_VALUE and node.code in (Code.ARRAY, Code.MAP):
+        return ', or set "null": "empty"'
+    return ""
+
+
 def _null_remedy(node: Node) -> str:
     if node.code in (Code.ARRAY, Code.MAP) and node.stated:
-        return 'write an empty one, or set null = "empty"'
+        return "write an empty one"
     if node.code in (Code.FLOAT, Code.DOUBLE) and node.stated:
         return 'write a number, or add "null" to nan'
     return "write a value, or make the field optional in a new version"

@@ -45,26 +45,17 @@ def around(encoding: Encoding) -> str:
 
 
 def setting(encoding: Encoding) -> str:
-    """Return how a contract states *encoding*, in the headrace object of a schema.
+    """Return how a contract states *encoding*, in JSON.
 
     >>> setting(Encoding(Frame.CONFLUENT))
-    '"encoding": "confluent", and "schema_ids" in each version'
+    '"encoding": "confluent", and schema_ids in each version'
     """
-    ids = ', and "schema_ids" in each version' if encoding.frame in _NAMED_BY_IDS else ""
-    return f'"encoding": {_value(encoding, ": ", quoted=True)}{ids}'
-
-
-def sidecar_setting(encoding: Encoding) -> str:
-    """Return how a sidecar in TOML states *encoding*.
-
-    >>> sidecar_setting(Encoding(Frame.CONFLUENT))
-    'encoding = "confluent"'
-    """
-    return f"encoding = {_value(encoding, ' = ', quoted=False)}"
+    ids = ", and schema_ids in each version" if encoding.frame in _NAMED_BY_IDS else ""
+    return f'"encoding": {_value(encoding)}{ids}'
 
 
 def listed(schema_id: int | bytes) -> str:
-    """Return how a contract lists the id or the fingerprint that a header has.
+    """Return how a contract lists the id or the fingerprint that a header has, in JSON.
 
     >>> listed(7)
     '"schema_ids": [7]'
@@ -76,7 +67,7 @@ def listed(schema_id: int | bytes) -> str:
     return f'"fingerprints": ["{schema_id.hex()}"]'
 
 
-def _value(encoding: Encoding, sign: str, *, quoted: bool) -> str:
+def _value(encoding: Encoding) -> str:
     kind = encoding.body if encoding.frame is Frame.NONE else encoding.frame
     members = {"kind": f'"{kind}"'}
     if encoding.frame is Frame.APICURIO:  # the bytes do not tell which ids these are
@@ -87,5 +78,4 @@ def _value(encoding: Encoding, sign: str, *, quoted: bool) -> str:
         members["base64"] = "true"
     if len(members) == 1:
         return members["kind"]
-    quote = '"' if quoted else ""
-    return "{" + ", ".join(f"{quote}{name}{quote}{sign}{value}" for name, value in members.items()) + "}"
+    return "{" + ", ".join(f'"{name}": {value}' for name, value in members.items()) + "}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,8 @@ from headrace.schema_registry.contract_import import (
 from headrace.schema_registry.pubsub_import import read_pubsub_import
 from headrace.schema_registry.registry_client import RegistryClient
 from headrace.schemas.folder import SUFFIX
-from headrace.schemas.sidecar import SIDECARS
+from headrace.schemas.notation import Notation
+from headrace.schemas.sidecar import JSON, SIDECARS
 from headrace.util.output import check_format, say, show
 
 _PUBSUB: Final = re.compile(r"pubsub://([a-z][a-z0-9.:-]{4,62}[a-z0-9])/?")
@@ -82,7 +84,7 @@ def _say_what_is_left(files: ImportedFiles, folder: Path, encoding: str) -> None
     """Print what a contract needs that the schema does not say; *encoding* is the likely one of its messages."""
     schemas = [name for name in files.contracts if name.endswith(SUFFIX)]
     bare = [name for name in schemas if not any(_beside(folder, name, each) for each in SIDECARS)]
-    listed = [f"revisions = {[*names]} for {name}".replace("'", '"') for name, names in files.revisions.items()]
+    listed = [f"{_revisions(folder, name, names)} for {name}" for name, names in files.revisions.items()]
     if listed:
         say(f"if the version of a message is its schema revision, write: {'; '.join(listed)}")
     if not bare:
@@ -93,6 +95,12 @@ def _say_what_is_left(files: ImportedFiles, folder: Path, encoding: str) -> None
         f"`headrace contracts annotate {folder / bare[0]} --encoding {encoding} --envelope attributes` writes a first "
         "one; each version needs its own"
     )
+
+
+def _revisions(folder: Path, name: str, names: Sequence[str]) -> str:
+    """Return how the sidecar of a schema lists its revisions; a new sidecar is in TOML."""
+    notation = Notation.JSON if _beside(folder, name, JSON) else Notation.TOML
+    return notation.words(f'"revisions": {json.dumps(names)}')
 
 
 def _beside(folder: Path, name: str, ending: str) -> bool:

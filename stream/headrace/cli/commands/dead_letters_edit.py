@@ -11,8 +11,9 @@ from typing import Final
 
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
-from headrace.console.editor import edited
+from headrace.console.editor import edited, find_editor
 from headrace.console.letters_access import chosen, confirmed, letters_of
+from headrace.console.shown_plan import showing_plan
 from headrace.dead_letters.archived_letter import LetterSummary
 from headrace.dead_letters.bulk_edit import BulkEdit, apply_edit, plan_edit
 from headrace.dead_letters.differences import Difference
@@ -71,11 +72,12 @@ def edit_letters(settings: Settings, wanted: Filter, request: EditRequest, why: 
             service.record_reveal([each for each in planned.letters if each.letter_id in planned.examples], why)
         if not planned.letters and len(planned.refused) <= 1:
             raise EditError(_none(letters, planned))
-        _show(planned)
+        agreed = sure or (len(letters) == 1 and bool(wanted.ids))
+        with showing_plan(agreed):
+            _show(planned)
         if not planned.letters:
             raise EditError(_none(letters, planned))
-        only_one = len(letters) == 1 and bool(wanted.ids)
-        if not confirmed(f"edit {counted(len(planned.letters), 'letter')}?", sure or only_one):
+        if not confirmed(f"edit {counted(len(planned.letters), 'letter')}?", agreed):
             say("nothing is changed")
             return
         count = apply_edit(service, planned.letters, change, registry, wanted, why)
@@ -104,9 +106,9 @@ def _edited(service: LetterService, letters: Sequence[LetterSummary], registry: 
     archived = next(service.read(letters), None)
     if archived is None:
         raise ChoiceError(f"{letters[0].letter_id}: not completely collected yet; try again in a minute")
-    found = readable_as(archived.current, registry)
+    found, editor = readable_as(archived.current, registry), find_editor()
     service.record_reveal(letters, why or "opened in an editor")
-    text = edited(json.dumps(found.event, indent=2) + "\n")
+    text = edited(json.dumps(found.event, indent=2) + "\n", editor)
     return LetterChange(payload=read_object(text, "the editor's file"))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 import typer
 
 from headrace.config.settings import Settings
+from headrace.console.shown_plan import showing_plan
 from headrace.errors import Exit, HeadraceError
 from headrace.removal.items import Fate, Item, remove_all
 from headrace.removal.local_items import local_items
@@ -70,7 +71,8 @@ def remove_everything(settings: Settings, choice: Choice, local: Path) -> Exit:
         return Exit.DONE
     _check_running(settings, remote, local)
     if not choice.as_json:
-        _show(items, settings, choice)
+        with showing_plan(choice.agreed == settings.project):
+            _show(items, settings, choice)
     if not any(each.fate is Fate.REMOVE for each in items):
         if choice.as_json:
             _show(items, settings, choice)

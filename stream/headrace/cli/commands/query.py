@@ -26,6 +26,9 @@ from headrace.util.printed_table import print_table
 TABLE_ROWS: Final = 100
 _GIGABYTE: Final = 10**9
 _READS: Final = "SELECT"
+_NOTHING: Final = (
+    "nothing to show; a row can be read as soon as the job has written it, and `headrace status` shows what waits"
+)
 
 
 class QueryError(HeadraceError, ValueError, error_code="HR-326", exit_code=Exit.USAGE):
@@ -107,7 +110,7 @@ def _show_table(rows: Sequence[Mapping[str, str]]) -> None:
     if rows:
         print_table(rows, verbatim=True)
     else:
-        say("nothing to show")
+        say(_NOTHING)
 
 
 def _cell(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 from headrace.cli.commands.replay_request import ReplayRequest
@@ -11,6 +12,7 @@ from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
 from headrace.console.letters_access import confirmed, letters_of
 from headrace.console.progress_line import ProgressLine
+from headrace.console.shown_plan import showing_plan
 from headrace.dead_letters.facts import State
 from headrace.dead_letters.filters import Filter
 from headrace.dead_letters.replay_plan import plan_replay
@@ -40,9 +42,11 @@ def run_replay(settings: Settings, wanted: Filter, request: ReplayRequest, forma
             ask_for_ids(settings.schema_registry, registry),
         )
         line.end()
+        only_shows = request.dry_run or not made.chosen
         if format_ == "table":
-            show_plan(made)
-        if request.dry_run or not made.chosen:
+            with nullcontext() if only_shows else showing_plan(request.sure):
+                show_plan(made)
+        if only_shows:
             if format_ != "table":
                 print_json({"schema_version": SCHEMA_VERSION, "plan": plan_as_dict(made), "result": None})
             return Exit.DONE

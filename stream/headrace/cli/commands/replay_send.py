@@ -21,6 +21,7 @@ from headrace.errors import Exit
 from headrace.runtime.google_clients import open_gapic_publisher
 from headrace.runtime.processes import stop_on_signals
 from headrace.runtime.reachability import Service, reach
+from headrace.runtime.standard_streams import OutputError
 from headrace.schemas.registry import Registry
 from headrace.util.output import SCHEMA_VERSION, print_json
 
@@ -57,5 +58,9 @@ def send(
         show_result(made, result)
     else:
         done = result_as_dict(result, operation.id)
-        print_json({"schema_version": SCHEMA_VERSION, "plan": plan_as_dict(made), "result": done})
+        try:
+            print_json({"schema_version": SCHEMA_VERSION, "plan": plan_as_dict(made), "result": done})
+        except OutputError:
+            show_result(made, result)  # on stderr: what was sent is sent
+            raise
     return Exit.INTERRUPTED if result.outcome == INTERRUPTED else Exit.DONE

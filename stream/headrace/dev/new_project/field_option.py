@@ -10,7 +10,7 @@ from typing import Any, Final, assert_never
 
 from headrace.dev.new_project.project_errors import ProjectOptionError
 from headrace.schemas.classification import Generalise, Mask
-from headrace.schemas.logical_types import MAX_WHOLE
+from headrace.schemas.decimal_limits import MAX_WHOLE
 
 GRAMMAR: Final = "name:type, name:type? if it may be null, or name:type:masked if it is personal"
 EXAMPLES: Final = ("order_id:string", "amount:decimal(10,2)", "email:string:masked")

@@ -60,14 +60,14 @@ class Decoder:
         """Compile the decoder; without an *opener*, messages are read as the contract declares."""
         self.contract = registry.latest(subject)
         self._opener = opener or opener_of(registry, subject)
-        self._others = OtherVersions(self._opener.others(), self.contract.record)
+        self._others = OtherVersions(self._opener.others(), self.contract)
         self._event_times = compile_event_times(self.contract.record, self.contract.options.event_time)
         self._payload = arrow_schema(self.contract.record)
         self._schema = pa.schema([*arrow_schema(self.contract.columns), *META_SCHEMA])
         self._columns = columns_for(self.contract.record)
         self._notes = notes_by(rule_of(self.contract.record))
         self._ids = _ids_of(self.contract)
-        self._probe = HeaderProbe(lambda: columns_for(self.contract.record))
+        self._probe = HeaderProbe(lambda: columns_for(self.contract.record), self.contract.notation)
 
     def read(self, messages: Sequence[Message], now: int) -> DecodedMessages:
         """Decode *messages* into one micro-batch; see :func:`decode`."""
@@ -129,7 +129,7 @@ class Decoder:
             return fault
         native = is_native(messages[index])
         hint = self._probe.hint(opened.writers[place].record, opened.payloads[place], error, native)
-        return Refusal(index, Reason.UNDECODABLE_PAYLOAD, f"{error}{hint}")
+        return Refusal(index, Reason.UNDECODABLE_PAYLOAD, f"{error.told(self.contract.notation)}{hint}")
 
     def _first_fault(self, index: int, messages: Sequence[Message]) -> Refusal | None:
         """Return the fault of a message's envelope, which has precedence over those of its payload."""

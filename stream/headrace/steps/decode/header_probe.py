@@ -14,6 +14,7 @@ from headrace.schemas.headers import FIRST_BYTES, HEADERS, Header, two_readings
 from headrace.schemas.message_rules.encoding import Encoding
 from headrace.schemas.message_rules.encoding_words import around, encoding_of, setting
 from headrace.schemas.model import Record
+from headrace.schemas.notation import Notation
 from headrace.steps.decode.opened_messages import behind
 
 _STATED: Final = Encoding(is_stated=True)
@@ -25,10 +26,13 @@ class _Variant(NamedTuple):
 
 
 class HeaderProbe:
-    """Reader of payloads behind headers; *columns* makes the columns in which it tries, when it first needs them."""
+    """Reader of payloads behind headers; *columns* makes the columns in which it tries, when it first needs them.
 
-    def __init__(self, columns: Callable[[], Columns]) -> None:
-        self._make_columns = columns
+    Settings are named in *notation*.
+    """
+
+    def __init__(self, columns: Callable[[], Columns], notation: Notation) -> None:
+        self._make_columns, self._notation = columns, notation
         self._columns: Columns | None = None
         self._variants: dict[tuple[int, int], _Variant] = {}
 
@@ -41,7 +45,7 @@ class HeaderProbe:
         remedy = (
             "send the datum alone, because nothing is around it in Headrace's own envelope"
             if is_native
-            else f"write {setting(encoding)}, where it is meant"
+            else f"write {self._notation.words(setting(encoding))}, where it is meant"
         )
         return f"; it is {around(encoding)}: {remedy}"
 

@@ -29,6 +29,7 @@ from headrace.schemas.message_rules.known_schemas import KnownSchemas
 from headrace.schemas.registry import Registry
 from headrace.steps.decode import cloudevents
 from headrace.steps.decode.changes.messages import ChangeMessages
+from headrace.steps.decode.empty_payload import empty_payload
 from headrace.steps.decode.joined_ids import joined
 from headrace.steps.decode.native_messages import NativeMessages, is_native
 from headrace.steps.decode.opened_messages import GivenTime, Opened, OpenedMessage, RefusedError, Writer, behind
@@ -47,7 +48,7 @@ class MappedMessages:
         self._registry, self._subject = registry, subject
         self._native = NativeMessages(registry, subject)
         self._rules, self._encodings = newest.options.envelope, newest.options.encodings
-        self._event_time = newest.options.event_time
+        self._event_time, self._notation = newest.options.event_time, newest.notation
         self._known = KnownSchemas.of(each for each in registry if each.subject == subject)
         self._versions = {
             each: SchemaVersions(each, self._rules.version, self._known, newest.ref.version, ask)
@@ -73,7 +74,7 @@ class MappedMessages:
         except UnknownSchemaError as error:
             raise RefusedError(Reason.UNKNOWN_SCHEMA, str(error)) from error
         except UndecodableError as error:
-            raise RefusedError(Reason.UNDECODABLE_PAYLOAD, str(error)) from error
+            raise RefusedError(Reason.UNDECODABLE_PAYLOAD, error.told(self._notation)) from error
 
     def open(self, messages: Sequence[Message], refusals: list[Refusal]) -> Opened:
         """Read all messages up to their datums, and add invalid ones to *refusals*."""
@@ -147,7 +148,7 @@ class MappedMessages:
         """Read one message; *known* has the version that payloads with the same first bytes were written with."""
         attributes, data = self._context(message)
         if not data:
-            raise UndecodableError("an empty payload")
+            raise empty_payload(message.data)
         beginning = None if self._telling_bytes is None else data[: self._telling_bytes]
         writer = None if beginning is None else known.get(beginning)
         if writer is None:

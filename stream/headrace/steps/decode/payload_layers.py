@@ -97,7 +97,7 @@ def behind_header(read: Callable[[bytes], T], framed: Framed) -> T:
     except UndecodableError as error:
         if not framed.start or error.offset is None:
             raise
-        raise UndecodableError(error.why, error.path, error.offset + framed.start, error.remedy) from None
+        raise error.behind(framed.start) from None
 
 
 def _glue(data: bytes) -> Framed:

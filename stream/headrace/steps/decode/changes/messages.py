@@ -12,6 +12,7 @@ from headrace.schemas.message_rules.encoding import Encoding
 from headrace.schemas.registry import Contract
 from headrace.steps.decode.changes.envelope import change_attributes, is_left_out, read_change
 from headrace.steps.decode.changes.rows import ChangeRows
+from headrace.steps.decode.empty_payload import empty_payload
 from headrace.steps.decode.native_messages import is_native
 from headrace.steps.decode.payload_layers import Framed, behind_header, read_header, unpack
 
@@ -63,5 +64,5 @@ class ChangeMessages:
 
     def _framed(self, message: Message) -> Framed:
         if not message.data:
-            raise UndecodableError("an empty payload")
+            raise empty_payload(message.data)
         return read_header(unpack(message.data, self._encoding, message.attributes), self._encoding)

@@ -52,8 +52,8 @@ class ChangeRows:
         try:
             row = _row_in(self._before_reader(text))
         except UndecodableError as error:
-            remedy = f"{error.remedy}; if rows before a deletion are incomplete, {_IDENTITY}"
-            raise UndecodableError(error.why, error.path, error.offset, remedy) from None
+            setting = f"{error.setting}; if rows before a deletion are incomplete, {_IDENTITY}"
+            raise UndecodableError(error.why, error.path, error.offset, error.remedy, setting) from None
         if row is None:
             remedy = f"give the table a primary key, or {_IDENTITY}"
             raise UndecodableError("no row, and the change is a deletion", "before", remedy=remedy)
