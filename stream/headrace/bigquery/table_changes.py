@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -12,7 +12,7 @@ from headrace.bigquery.column_renames import Rename, rename_refusals, renamed, r
 from headrace.bigquery.event_table import PROVISION_MAKES, case_clashes, schema_mismatches, table_for, type_of
 from headrace.core.plan_refusals import Refusal
 from headrace.core.resource_names import Names
-from headrace.schemas.registry import Registry
+from headrace.schemas.registry import Contract
 
 _PROVISION: Final = "`headrace provision` changes it"
 
@@ -24,7 +24,7 @@ class Merged(NamedTuple):
     refusals: list[Refusal]
 
 
-def evolved_table(registry: Registry, subject: str, names: Names) -> tuple[bigquery.Table, list[Refusal]]:
+def evolved_table(registry: Iterable[Contract], subject: str, names: Names) -> tuple[bigquery.Table, list[Refusal]]:
     """Return a subject's table as if each version of its contract had been provisioned in turn, and the refusals.
 
     So a new project gets the same table as an old one: a column that a later version added is NULLABLE, a column that
