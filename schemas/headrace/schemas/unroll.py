@@ -65,12 +65,12 @@ class _Unrolling:
             raise ContractError(where, "more columns than a table has", "write fewer column_levels")
         if field.column_levels and not _holds_itself(field.type):
             raise ContractError(f"{where}.column_levels", "not a field with a record within itself", "remove it")
-        return replace(field, type=self._type(field.type, field, where))
+        return field.typed(self._type(field.type, field, where))
 
     def _type(self, type_: Type, field: Field, where: str) -> Type:
         match type_:
             case Optional(item):
-                return replace(type_, item=self._type(item, field, where))
+                return type_.holding(self._type(item, field, where))
             case Array(items):
                 return replace(type_, items=self._type(items, field, where))
             case Map(values):
