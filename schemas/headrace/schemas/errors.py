@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from headrace.errors import Exit, HeadraceError
+from headrace.schemas.compatibility.rules import Rule
 
 
 class ContractError(HeadraceError, ValueError, error_code="HR-101", exit_code=Exit.CONFIGURATION):
     """A contract breaks a rule. The text gives the place, the problem and the remedy, on one line for each fault.
 
     *source* is the file and the line, such as ``orders.v1.avsc:7``, if they are known. *others* are further faults.
+    *rule* is the name under which ``headrace contracts check`` reports the fault.
     """
 
     def __init__(
-        self, where: str, why: str, remedy: str, source: str = "", others: tuple[ContractError, ...] = ()
+        self,
+        where: str,
+        why: str,
+        remedy: str,
+        source: str = "",
+        others: tuple[ContractError, ...] = (),
+        rule: Rule = Rule.CONTRACT_INVALID,
     ) -> None:
         self.where, self.why, self.remedy, self.source, self._others = where, why, remedy, source, others
+        self.rule = rule
         super().__init__("\n".join([f"{self.place}: {why}; {remedy}", *map(str, others)]))
 
     @property
@@ -27,10 +36,14 @@ class ContractError(HeadraceError, ValueError, error_code="HR-101", exit_code=Ex
         """Each fault as an error of its own."""
         if not self._others:
             return (self,)
-        return (ContractError(self.where, self.why, self.remedy, self.source), *self._others)
+        return (self.with_others(), *self._others)
+
+    def with_others(self, *others: ContractError) -> ContractError:
+        """Return this fault with *others* in place of those that it has."""
+        return ContractError(self.where, self.why, self.remedy, self.source, others, self.rule)
 
     def __reduce__(self) -> tuple[type[ContractError], tuple[object, ...]]:
-        return ContractError, (self.where, self.why, self.remedy, self.source, self._others)
+        return ContractError, (self.where, self.why, self.remedy, self.source, self._others, self.rule)
 
 
 class UnknownSchemaError(HeadraceError, LookupError, error_code="HR-102", exit_code=Exit.CONFIGURATION):

@@ -9,6 +9,7 @@ from typing import Final, assert_never
 
 from headrace.schemas.annotations import Partition, TableOptions
 from headrace.schemas.classification import Generalise, Mask, NotPersonal, Pii
+from headrace.schemas.compatibility.rules import Rule
 from headrace.schemas.drawn import is_often_ambiguous
 from headrace.schemas.errors import ContractError
 from headrace.schemas.layout import amplification
@@ -186,7 +187,8 @@ def _check_classified(record: Record, where: str, by_path: bool) -> Iterator[Con
             place = f"{where}.headrace.fields.{path}" if by_path else f"{where}.{path}"
             none = f'"{path}": {{"pii": "none"}} to fields' if by_path else '"pii": "none"'
             remedy = f'add {none}, or "pii" with a kind and a mask'
-            yield ContractError(place, "not classified, in a subject with personal data", remedy)
+            why = "not classified, in a subject with personal data"
+            yield ContractError(place, why, remedy, rule=Rule.PII_UNCLASSIFIED)
 
 
 def _check_mask(field: Field, where: str) -> Iterator[ContractError]:
