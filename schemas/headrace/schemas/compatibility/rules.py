@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Rule(StrEnum):
-    """What a change of a contract may break."""
+    """What a contract, or a change of it, may break."""
 
     FIELD_ADDED_WITHOUT_DEFAULT = "FIELD_ADDED_WITHOUT_DEFAULT"
     FIELD_REMOVED = "FIELD_REMOVED"
@@ -20,6 +20,7 @@ class Rule(StrEnum):
     PII_TAG_REMOVED = "PII_TAG_REMOVED"
     PII_UNCLASSIFIED = "PII_UNCLASSIFIED"
     MASK_WEAKENED = "MASK_WEAKENED"
+    TOKENS_CHANGED = "TOKENS_CHANGED"
     IDENTITY_CHANGED = "IDENTITY_CHANGED"
     TABLE_CHANGED = "TABLE_CHANGED"
     PARTITIONING_CHANGED = "PARTITIONING_CHANGED"
@@ -30,6 +31,22 @@ class Rule(StrEnum):
     DOC_TOO_LONG = "DOC_TOO_LONG"
     CONTRACT_INVALID = "CONTRACT_INVALID"
 
+    @property
+    def is_waivable(self) -> bool:
+        """Whether a contract may break it on purpose. Headrace refuses a contract that breaks one of the others."""
+        return self not in _REFUSED
+
+
+_REFUSED: Final = frozenset(
+    {
+        Rule.PII_UNCLASSIFIED,
+        Rule.PARTITIONING_CHANGED,
+        Rule.BIGQUERY_TYPE_CHANGED,
+        Rule.COLUMN_CASE_COLLISION,
+        Rule.CONTRACT_INVALID,
+    }
+)
+
 
 class Direction(StrEnum):
     """Readers that a change breaks: new ones of older events, or older ones of new events."""
@@ -39,25 +56,29 @@ class Direction(StrEnum):
 
 
 class Compatibility(StrEnum):
-    """What a contract promises to its readers, for each older version of it.
+    """What a contract promises to readers of its events.
 
-    The job reads older events with the newest version, so ``backward`` is always checked.
+    The job reads the events of every older version with the newest one, so ``backward`` counts for all older versions,
+    whatever is declared. ``full`` adds readers of the version before, and ``full_transitive`` those of every older one.
     """
 
     BACKWARD = "backward"
     FULL = "full"
+    FULL_TRANSITIVE = "full_transitive"
 
-    @property
-    def directions(self) -> frozenset[Direction]:
-        """The readers that must not break."""
-        return frozenset(Direction) if self is Compatibility.FULL else frozenset({Direction.BACKWARD})
+    def covers(self, direction: Direction | None, is_previous: bool) -> bool:
+        """Return whether a break in *direction* counts; *is_previous* is whether it is against the version before."""
+        if direction is not Direction.FORWARD or self is Compatibility.FULL_TRANSITIVE:
+            return True
+        return self is Compatibility.FULL and is_previous
 
 
 class Break(NamedTuple):
     """One change that breaks a rule.
 
-    *where* is the path of the field, or of the annotation (``headrace.table``). *direction* is None for what breaks
-    something else than a reader.
+    *where* is the path of the field, or of the annotation (``headrace.table``); it is empty for the record itself.
+    *direction* is None for what breaks something else than a reader of events. *is_fatal* is whether the job refuses
+    the contract, so that no waiver helps.
     """
 
     rule: Rule
@@ -65,3 +86,4 @@ class Break(NamedTuple):
     why: str
     remedy: str
     direction: Direction | None = None
+    is_fatal: bool = False
