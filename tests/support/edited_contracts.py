@@ -82,7 +82,7 @@ def _retype(draw: st.DrawFn, record: dict[str, Any]) -> None:
 
 def _changed(draw: st.DrawFn, type_: Any) -> Any:
     """Another type, often one that is much like it."""
-    if draw(st.integers(0, 3)) == 0:
+    if type_ == {"type": "null"} or draw(st.integers(0, 3)) == 0:
         return draw(st.sampled_from(_TYPES))
     if isinstance(type_, list):
         return _other_union(draw, type_)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from headrace.schemas.avro_text import read_avro, without_comments
 from headrace.schemas.column_annotations import COLUMN_KEYS
+from headrace.schemas.compatibility.rules import Rule
 from headrace.schemas.errors import ContractError
 from headrace.schemas.fault_lines import SourceFile
 from headrace.schemas.shared_types import event_of
@@ -44,6 +45,7 @@ def with_sidecar(schema: SourceFile, sidecar: SourceFile) -> str:
             "says nothing about personal data",
             'write pii = "none", or classify each field, such as [fields."customer.email"] and below it '
             'pii = {kind = "email", mask = "tokenise"}',
+            rule=Rule.PII_UNCLASSIFIED,
         )
     whole = {**event, "headrace": annotation}
     listed = [whole if each is event else each for each in avro] if isinstance(avro, list) else whole

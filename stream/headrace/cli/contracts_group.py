@@ -26,19 +26,26 @@ def contracts() -> None:
         "headrace contracts check contracts --against origin/main --format github",
     )
 )
+@with_json
 def check(
     folder: Annotated[Path | None, typer.Argument(help="Folder; default: the setting `contracts`.")] = None,
     against: Annotated[
         str | None, typer.Option(metavar="REF", help="Commit, branch or tag whose contracts are published.")
     ] = None,
     format_: Annotated[
-        str, typer.Option("--format", help="text, json, junit, github (annotations) or sarif.")
+        str,
+        typer.Option(
+            "--format",
+            help="text, json, junit, github (annotations) or sarif.",
+            autocompletion=completion.report_formats,
+        ),
     ] = "text",
     profile: Profile = None,
 ) -> None:
     """Check contracts, and what their changes break.
 
-    Compares every version with all earlier ones. Needs no credentials and no network.
+    Compares every version with all earlier ones. Needs no credentials and no network. Exits with 1 when a rule is
+    broken and not waived.
     """
     from headrace.cli.commands.contracts_check import check_contracts
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations, groupby
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from headrace.bigquery.table_changes import evolved_table
-from headrace.contract_check.findings import Finding
-from headrace.core.resource_names import Names
-from headrace.schemas.compatibility.compare_contracts import compare_contracts
+from headrace.bigquery.columns import COLUMN_DOC, TABLE_DOC
+from headrace.contract_check.check_versions import Broken, compare_versions
+from headrace.contract_check.findings import Finding, Places
 from headrace.schemas.compatibility.rules import Break, Rule
+from headrace.schemas.contradictions import contradictions_beside_events
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
-from headrace.schemas.fault_lines import SourceFile, with_lines
+from headrace.schemas.folder import SUFFIX
 from headrace.schemas.model import walk
-from headrace.schemas.registry import Contract, read_folder
+from headrace.schemas.registry import Contract, FolderContents, read_folder
 
-MAX_DESCRIPTION: Final = 1024  # characters: cloud.google.com/bigquery/docs/schemas#column_descriptions
-_NAMES: Final = Names("not-asked", "events")
-_UNCLASSIFIED: Final = "not classified"
+_REFUSED: Final = "no waiver counts, because the job refuses such a contract"
 
 
 class Checked(NamedTuple):
@@ -31,7 +29,7 @@ class Checked(NamedTuple):
     versions: int
 
 
-def check_folder(folder: Path, published: Mapping[SchemaRef, Contract] | None = None) -> Checked:
+def check_folder(folder: Path, published: Mapping[SchemaRef, Contract]) -> Checked:
     """Check every contract of a folder.
 
     *published* are the contracts of an earlier state: versions that are there must not change, and count as earlier
@@ -41,78 +39,72 @@ def check_folder(folder: Path, published: Mapping[SchemaRef, Contract] | None = 
         ContractError: the folder cannot be read, or holds no contract.
     """
     found = read_folder(folder)
-    breaks = [(None, fault) for error in found.blocked.values() for fault in error.faults]
-    located = [_of_fault(each, found.sources) for _, each in breaks]
-    before = published or {}
-    for subject, listed in groupby(sorted({**before, **found.contracts}), key=lambda ref: ref.subject):
-        refs = list(listed)
-        versions = [found.contracts[ref] if ref in found.contracts else before[ref] for ref in refs]
-        located += _of_versions(versions, found.contracts, found.sources)
-        if subject not in found.blocked:
-            located += _of_table(versions, found.sources)
-    for ref, contract in found.contracts.items():
-        located += _of_docs(contract, found.sources)
-        if ref in before and before[ref].fingerprint != contract.fingerprint:
-            located.append(_edited(contract, found.sources))
+    places = Places(found.sources)
+    located = [places.finding(fault) for fault in _faults(found)]
+    for broken in (*_of_changes(found, published), *_of_published(found, published), *_of_docs(found)):
+        located.append(_located(broken, places))
+    located += [_gone(ref) for ref in published if _is_gone(ref, found)]
     subjects = {ref.subject for ref in found.contracts} | set(found.blocked)
     ordered = sorted(dict.fromkeys(located), key=lambda each: (each.file, each.line, each.path, each.rule))
     return Checked(ordered, len(subjects), len(found.contracts))
 
 
-def _of_fault(fault: ContractError, sources: Mapping[str, Sequence[SourceFile]]) -> Finding:
-    rule = Rule.PII_UNCLASSIFIED if fault.why.startswith(_UNCLASSIFIED) else Rule.CONTRACT_INVALID
-    return _located(rule, fault.where, fault.why, fault.remedy, sources)
+def _faults(found: FolderContents) -> Iterator[ContractError]:
+    """Yield the faults of each contract by itself, and contradictions of what contracts say beside their events."""
+    for error in found.blocked.values():
+        yield from error.faults
+    latest = {ref.subject: contract for ref, contract in sorted(found.contracts.items())}
+    for subject, error in contradictions_beside_events(found.contracts.values(), latest):
+        name = f"{subject}.v{latest[subject].ref.version}.headrace.table"  # of two subjects with one table
+        for each in error.faults:
+            yield each if each.where != subject else ContractError(name, each.why, each.remedy)
 
 
-def _of_versions(
-    versions: Sequence[Contract],
-    own: Mapping[SchemaRef, Contract],
-    sources: Mapping[str, Sequence[SourceFile]],
-) -> Iterator[Finding]:
-    for old, new in combinations(versions, 2):
-        if new.ref not in own:
-            continue
-        directions = new.options.compatibility.directions
-        for each in compare_contracts(old, new):
-            if each.direction is None or each.direction in directions:
-                since = f"against v{old.ref.version}: {each.why}"
-                yield _waived(each, new, _at(new, each.rule, each.where, since, each.remedy, sources))
+def _of_changes(found: FolderContents, before: Mapping[SchemaRef, Contract]) -> Iterator[Broken]:
+    contracts = {**before, **found.contracts}
+    for _, refs in groupby(sorted(contracts), key=lambda ref: ref.subject):
+        for broken in compare_versions([contracts[ref] for ref in refs]):
+            if broken.contract.ref in found.contracts:
+                yield broken
 
 
-def _waived(found: Break, contract: Contract, finding: Finding) -> Finding:
-    reasons = [each.reason for each in contract.options.waivers if each.covers(found)]
-    return finding._replace(waived=reasons[0]) if reasons else finding
+def _of_published(found: FolderContents, before: Mapping[SchemaRef, Contract]) -> Iterator[Broken]:
+    for ref, contract in found.contracts.items():
+        if ref in before and before[ref].fingerprint != contract.fingerprint:
+            why, remedy = "this version is published, and its content changed", "restore it, and write the next version"
+            yield Broken(contract, Break(Rule.PUBLISHED_VERSION_EDITED, "", why, remedy))
 
 
-def _of_table(versions: Sequence[Contract], sources: Mapping[str, Sequence[SourceFile]]) -> Iterator[Finding]:
-    """Yield the changes of columns that BigQuery cannot make."""
-    _, refusals = evolved_table(versions, versions[0].subject, _NAMES)
-    for each in refusals:
-        rule = Rule.COLUMN_CASE_COLLISION if "one column" in each.why else Rule.BIGQUERY_TYPE_CHANGED
-        if "partitioning" not in each.why:  # told of the annotation
-            yield _located(rule, each.name, each.why, each.remedy, sources)
+def _is_gone(ref: SchemaRef, found: FolderContents) -> bool:
+    """Return whether a published version of a subject is gone; one that is only faulty now is told as such."""
+    subjects = {each.subject for each in found.contracts}
+    return ref.subject in subjects and f"{ref.subject}.v{ref.version}" not in found.sources
 
 
-def _of_docs(contract: Contract, sources: Mapping[str, Sequence[SourceFile]]) -> Iterator[Finding]:
-    for path, field in walk(contract.record):
-        if len(field.doc) > MAX_DESCRIPTION:
-            why = f"its doc has more than {MAX_DESCRIPTION:,} characters, which a column's description cannot hold"
-            yield _at(contract, Rule.DOC_TOO_LONG, path, why, "shorten it", sources)
+def _gone(ref: SchemaRef) -> Finding:
+    name = f"{ref.subject}.v{ref.version}"
+    why, remedy = "this version is published, and its file is gone", "restore it: the job needs it for older events"
+    return Finding(Rule.PUBLISHED_VERSION_EDITED, f"{name}{SUFFIX}", 1, name, why, remedy)
 
 
-def _edited(contract: Contract, sources: Mapping[str, Sequence[SourceFile]]) -> Finding:
-    why, remedy = "this version is published, and its file changed", "restore it, and write the next version"
-    return _at(contract, Rule.PUBLISHED_VERSION_EDITED, "", why, remedy, sources)
+def _of_docs(found: FolderContents) -> Iterator[Broken]:
+    """Yield descriptions that are too long; those of the newest version are the ones in BigQuery."""
+    newest = {ref.subject: contract for ref, contract in sorted(found.contracts.items())}
+    for contract in newest.values():
+        docs = [(path, field.doc, COLUMN_DOC) for path, field in walk(contract.record)]
+        derived = [each.field for each in contract.transformations.derived]
+        docs += [(f"headrace.derived.{each.name}", each.doc, COLUMN_DOC) for each in derived]
+        for path, doc, most in [("", contract.doc, TABLE_DOC), *docs]:
+            if len(doc) > most:
+                why = f"its doc has {len(doc):,} characters, and BigQuery shows {most:,} of them"
+                yield Broken(contract, Break(Rule.DOC_TOO_LONG, path, why, "shorten it"))
 
 
-def _at(
-    contract: Contract, rule: Rule, where: str, why: str, remedy: str, sources: Mapping[str, Sequence[SourceFile]]
-) -> Finding:
+def _located(broken: Broken, places: Places) -> Finding:
+    contract, found = broken.contract, broken.found
     name = f"{contract.subject}.v{contract.ref.version}"
-    return _located(rule, f"{name}.{where}" if where else name, why, remedy, sources)
-
-
-def _located(rule: Rule, where: str, why: str, remedy: str, sources: Mapping[str, Sequence[SourceFile]]) -> Finding:
-    error = with_lines(ContractError(where, why, remedy), sources)
-    file, _, line = error.source.rpartition(":")
-    return Finding(rule, file or where, int(line or 1), where, error.why, error.remedy)
+    where = f"{name}.{found.where}" if found.where else name
+    against = f"against {' and '.join(f'v{each}' for each in broken.versions)}: " if broken.versions else ""
+    waived = next((each.reason for each in contract.options.waivers if each.names(found)), "")
+    remedy, waived = (f"{found.remedy}; {_REFUSED}", "") if waived and found.is_fatal else (found.remedy, waived)
+    return places.finding(ContractError(where, f"{against}{found.why}", remedy, rule=found.rule), waived)

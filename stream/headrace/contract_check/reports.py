@@ -1,17 +1,20 @@
-"""Findings as text, JSON, JUnit's XML, annotations of GitHub, and SARIF."""
+"""Findings as text, JSON, JUnit's XML, and annotations of GitHub."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 from xml.etree import ElementTree
 
+from headrace.contract_check.check_folder import Checked
 from headrace.contract_check.findings import Finding
+from headrace.contract_check.sarif import sarif
+from headrace.util.output import SCHEMA_VERSION, json_text
+from headrace.util.terminal_columns import limited, width, wrapped
 
-_DOCS: Final = "https://github.com/headrace/headrace/blob/main/docs/contract-check.md"
-_SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+_INDENT: Final = "  "
 
 
 class ReportFormat(StrEnum):
@@ -24,49 +27,66 @@ class ReportFormat(StrEnum):
     SARIF = "sarif"
 
 
-def report(findings: Sequence[Finding], format_: ReportFormat, folder: str) -> str:
-    """Return the findings in a format; *folder* is that of the files, as the caller named it."""
-    return _WRITERS[format_](findings, folder)
+def report(checked: Checked, format_: ReportFormat, folder: Path) -> str:
+    """Return the findings in a format, which is empty if there is nothing to say; *folder* has their files."""
+    return _WRITERS[format_](checked, folder)
 
 
-def _text(findings: Sequence[Finding], folder: str) -> str:
-    return "\n".join(f"{folder}/{each.text}" for each in findings)
+def _text(checked: Checked, folder: Path) -> str:
+    return "\n".join(line for each in checked.findings for line in _text_lines(each, folder))
 
 
-def _json(findings: Sequence[Finding], folder: str) -> str:
-    listed = [{**each._asdict(), "file": f"{folder}/{each.file}"} for each in findings]
-    return json.dumps({"findings": listed}, indent=2)
+def _text_lines(finding: Finding, folder: Path) -> Iterator[str]:
+    """Yield one line for each finding; on a terminal, it is wrapped."""
+    waived = f" (waived: {finding.waived})" if finding.waived else ""
+    line = f"{folder / finding.file}:{finding.line}: {finding.rule}: {finding.message}{waived}"
+    if not limited():
+        yield line
+        return
+    first, *others = wrapped(line, width())
+    yield first
+    rest = line[len(first) :].lstrip()
+    yield from (f"{_INDENT}{each}" for each in wrapped(rest, width() - len(_INDENT)) if others)
 
 
-def _junit(findings: Sequence[Finding], folder: str) -> str:
-    """One test case for each finding, because a passed check has none."""
-    suite = ElementTree.Element("testsuite", name="headrace contracts check", tests=str(max(1, len(findings))))
-    broken = 0
-    for each in findings:
-        place = {
-            "classname": each.path,
-            "name": str(each.rule),
-            "file": f"{folder}/{each.file}",
-            "line": str(each.line),
-        }
-        case = ElementTree.SubElement(suite, "testcase", place)
+def _json(checked: Checked, folder: Path) -> str:
+    listed = [{**each._asdict(), "file": str(folder / each.file)} for each in checked.findings]
+    counts = {"subjects": checked.subjects, "versions": checked.versions, **_counts(checked)}
+    return json_text({"schema_version": SCHEMA_VERSION, **counts, "findings": listed})
+
+
+def _counts(checked: Checked) -> dict[str, int]:
+    waived = sum(bool(each.waived) for each in checked.findings)
+    return {"broken": len(checked.findings) - waived, "waived": waived}
+
+
+def _junit(checked: Checked, folder: Path) -> str:
+    """One test case for each finding, and one that passes if there is none."""
+    counts = _counts(checked)
+    total = {"tests": str(max(1, len(checked.findings))), "failures": str(counts["broken"]), "errors": "0"}
+    suites = ElementTree.Element("testsuites", total)
+    name = {"name": "headrace contracts check", "skipped": str(counts["waived"])}
+    suite = ElementTree.SubElement(suites, "testsuite", name | total)
+    for each in checked.findings:
+        place = {"file": str(folder / each.file), "line": str(each.line)}
+        case = ElementTree.SubElement(suite, "testcase", {"classname": each.path, "name": each.rule.value} | place)
         if each.waived:
             ElementTree.SubElement(case, "skipped", message=each.waived)
         else:
-            broken += 1
-            ElementTree.SubElement(case, "failure", message=each.why).text = each.text
-    if not findings:
+            text = f"{folder / each.file}:{each.line}: {each.message}"
+            ElementTree.SubElement(case, "failure", message=each.why, type=each.rule.value).text = text
+    if not checked.findings:
         ElementTree.SubElement(suite, "testcase", classname="contracts", name="all rules")
-    suite.set("failures", str(broken))
-    return ElementTree.tostring(suite, encoding="unicode")
+    document: bytes = ElementTree.tostring(suites, encoding="us-ascii", xml_declaration=True)
+    return document.decode()
 
 
-def _github(findings: Sequence[Finding], folder: str) -> str:
+def _github(checked: Checked, folder: Path) -> str:
     """Workflow commands: docs.github.com/actions/reference/workflow-commands-for-github-actions."""
     return "\n".join(
-        f"::{'notice' if each.waived else 'error'} file={_property(f'{folder}/{each.file}')},line={each.line},"
-        f"title={_property(each.rule)}::{_data(f'{each.path}: {each.why}; {each.remedy}')}"
-        for each in findings
+        f"::{'notice' if each.waived else 'error'} file={_property(str(folder / each.file))},line={each.line},"
+        f"title={_property(each.rule)}::{_data(each.message)}"
+        for each in checked.findings
     )
 
 
@@ -78,34 +98,11 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def _sarif(findings: Sequence[Finding], folder: str) -> str:
-    rules = sorted({str(each.rule) for each in findings})
-    driver = {
-        "name": "headrace contracts check",
-        "informationUri": _DOCS,
-        "rules": [{"id": rule, "helpUri": f"{_DOCS}#{rule.lower()}"} for rule in rules],
-    }
-    run = {"tool": {"driver": driver}, "results": [_sarif_result(each, folder) for each in findings]}
-    return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=2)
+def _sarif(checked: Checked, folder: Path) -> str:
+    return json_text(sarif(checked.findings, folder))
 
 
-def _sarif_result(finding: Finding, folder: str) -> dict[str, Any]:
-    place = {
-        "artifactLocation": {"uri": f"{folder}/{finding.file}"},
-        "region": {"startLine": finding.line},
-    }
-    result: dict[str, Any] = {
-        "ruleId": str(finding.rule),
-        "level": "error",
-        "message": {"text": f"{finding.path}: {finding.why}; {finding.remedy}"},
-        "locations": [{"physicalLocation": place}],
-    }
-    if finding.waived:
-        result["suppressions"] = [{"kind": "inSource", "justification": finding.waived}]
-    return result
-
-
-_WRITERS: Final[Mapping[ReportFormat, Callable[[Sequence[Finding], str], str]]] = {
+_WRITERS: Final[Mapping[ReportFormat, Callable[[Checked, Path], str]]] = {
     ReportFormat.TEXT: _text,
     ReportFormat.JSON: _json,
     ReportFormat.JUNIT: _junit,

@@ -21,11 +21,11 @@ def pii(mask: str, kind: str = "email", **more: Any) -> dict[str, Any]:
     return {"kind": kind, "mask": mask, **more}
 
 
-def partial(**more: int) -> dict[str, Any]:
+def partial(**more: Any) -> dict[str, Any]:
     return pii("partial", **more)
 
 
-def to(target: str, **more: int) -> dict[str, Any]:
+def to(target: str, **more: Any) -> dict[str, Any]:
     return pii("generalise", to=target, **more)
 
 

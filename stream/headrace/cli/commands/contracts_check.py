@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
+from typing import Final
 
 import typer
 
-from headrace.config.settings import MISSING_CONTRACTS, SettingsError, load_settings
-from headrace.contract_check.check_folder import check_folder
+from headrace.contract_check.check_folder import Checked, check_folder
 from headrace.contract_check.git_state import contracts_at
 from headrace.contract_check.reports import ReportFormat, report
 from headrace.errors import Exit
+from headrace.schemas.registry import FolderContents
 from headrace.util.output import say
 from headrace.util.terminal_columns import counted
+
+_MISSING: Final = (
+    "contracts: missing; name the folder, as in `headrace contracts check contracts`, as HEADRACE_CONTRACTS, or in "
+    "headrace.toml"
+)
 
 
 def check_contracts(folder: Path | None, against: str | None, format_: str, profile: str | None) -> int:
@@ -27,18 +34,37 @@ def check_contracts(folder: Path | None, against: str | None, format_: str, prof
     """
     if format_ not in set(ReportFormat):
         raise typer.BadParameter(f"choose from {', '.join(ReportFormat)}", param_hint="--format")
-    settings = load_settings(project="not-asked", contracts=folder, profile=profile)
-    if settings.contracts is None:
-        raise SettingsError(MISSING_CONTRACTS)
-    published = contracts_at(settings.contracts, against) if against else None
-    checked = check_folder(settings.contracts, published)
-    text = report(checked.findings, ReportFormat(format_), str(settings.contracts))
+    chosen = folder or _folder_of_settings(profile)
+    published = contracts_at(chosen, against) if against else FolderContents({}, {}, {})
+    if published.blocked:
+        names = ", ".join(published.blocked)
+        say(f"{against}: contracts of {names} cannot be read there, and count as not published")
+    checked = check_folder(chosen, published.contracts)
+    text = report(checked, ReportFormat(format_), _shown(chosen))
     if text:
         sys.stdout.write(f"{text}\n")
-    broken = sum(not each.waived for each in checked.findings)
-    waived = len(checked.findings) - broken
-    say(
-        f"{counted(checked.versions, 'version')} of {counted(checked.subjects, 'subject')}: "
-        f"{counted(broken, 'problem')}{f', {waived} waived' if waived else ''}"
-    )
-    return Exit.FOUND if broken else Exit.DONE
+    say(_summary(checked))
+    return Exit.FOUND if any(not each.waived for each in checked.findings) else Exit.DONE
+
+
+def _folder_of_settings(profile: str | None) -> Path:
+    from headrace.config.served_contracts import folder_named  # here, because reading settings takes time
+    from headrace.config.settings import SettingsError
+
+    folder = folder_named(None, profile)
+    if folder is None:
+        raise SettingsError(_MISSING)
+    return folder
+
+
+def _shown(folder: Path) -> Path:
+    """Return a folder as reports name it: within the current one, as forges name files in their repository."""
+    path, here = Path(os.path.abspath(folder)), Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _summary(checked: Checked) -> str:
+    waived = sum(bool(each.waived) for each in checked.findings)
+    problems = counted(len(checked.findings) - waived, "problem")
+    also = f", {waived:,} waived" if waived else ""
+    return f"{counted(checked.versions, 'version')} of {counted(checked.subjects, 'subject')}: {problems}{also}"
