@@ -20,8 +20,14 @@ from headrace.schemas.errors import ContractError
 from tests.support.contract_folders import commit_all, write_version
 from tests.support.growth import assert_linear
 
-pytestmark = pytest.mark.usefixtures("nothing_set")
+pytestmark = pytest.mark.usefixtures("nothing_set", "no_columns")
 N = ("n", "int")
+
+
+@pytest.fixture
+def no_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The output goes to a pipe, whose lines have no limit."""
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ def test_a_problem_is_printed_with_its_place_and_ends_with_one(folder: Path) -> 
     assert result.exit_code == Exit.FOUND
     assert result.stdout == (
         "contracts/thing_happened.v2.avsc:1: FIELD_REMOVED: thing_happened.v2.m: against v1: it is gone, so its column "
-        "is null in rows of new events; keep it; or say in a waiver why nobody reads its column any longer\n"
+        "is null in rows of new events; keep it, or say in a waiver why nobody reads its column any longer\n"
     )
     assert result.stderr == "2 versions of 1 subject: 1 problem\n"
 

@@ -71,6 +71,13 @@ def test_a_break_is_told_of_the_version_that_makes_it(tmp_path: Path) -> None:
     ]
 
 
+def test_defaults_of_any_kind_are_compared(tmp_path: Path) -> None:
+    labels = ("labels", {"type": "map", "values": "string"}, {"default": {"a": "b"}})
+    write_version(tmp_path, 1, N, labels)
+    write_version(tmp_path, 2, ("n", "string"), labels)
+    assert brief(tmp_path) == [(Rule.TYPE_CHANGED, "v2.n")]
+
+
 def test_versions_are_ordered_by_their_number(tmp_path: Path) -> None:
     for version in (2, 9, 10):
         write_version(tmp_path, version, N, *([("m", "int", {"default": 1})] if version > 9 else []))

@@ -41,7 +41,8 @@ def said(format_: ReportFormat, *findings: Finding, folder: Path = FOLDER) -> st
     return report(Checked(list(findings), subjects=1, versions=2), format_, folder)
 
 
-def test_text_has_one_line_for_each_finding_as_compilers_write_them() -> None:
+def test_text_has_one_line_for_each_finding_as_compilers_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     assert said(ReportFormat.TEXT) == ""
     assert said(ReportFormat.TEXT, BROKEN, WAIVED).split("\n") == [
         "contracts/a.v2.avsc:7: FIELD_REMOVED: a.v2.m: against v1: it is gone; keep it",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from headrace.errors import Exit, HeadraceError
 from headrace.schemas.compatibility.rules import Rule
 
@@ -20,6 +23,7 @@ class ContractError(HeadraceError, ValueError, error_code="HR-101", exit_code=Ex
         remedy: str,
         source: str = "",
         others: tuple[ContractError, ...] = (),
+        *,
         rule: Rule = Rule.CONTRACT_INVALID,
     ) -> None:
         self.where, self.why, self.remedy, self.source, self._others = where, why, remedy, source, others
@@ -40,10 +44,11 @@ class ContractError(HeadraceError, ValueError, error_code="HR-101", exit_code=Ex
 
     def with_others(self, *others: ContractError) -> ContractError:
         """Return this fault with *others* in place of those that it has."""
-        return ContractError(self.where, self.why, self.remedy, self.source, others, self.rule)
+        return ContractError(self.where, self.why, self.remedy, self.source, others, rule=self.rule)
 
-    def __reduce__(self) -> tuple[type[ContractError], tuple[object, ...]]:
-        return ContractError, (self.where, self.why, self.remedy, self.source, self._others, self.rule)
+    def __reduce__(self) -> tuple[Callable[..., ContractError], tuple[object, ...]]:
+        again = partial(ContractError, rule=self.rule)
+        return again, (self.where, self.why, self.remedy, self.source, self._others)
 
 
 class UnknownSchemaError(HeadraceError, LookupError, error_code="HR-102", exit_code=Exit.CONFIGURATION):

@@ -76,7 +76,7 @@ def _of_published(found: FolderContents, before: Mapping[SchemaRef, Contract]) -
 
 
 def _is_gone(ref: SchemaRef, found: FolderContents) -> bool:
-    """Return whether a published version of a subject is gone; one that is only faulty now is told as such."""
+    """Return whether a published version of a subject is gone; one that is only faulty now is reported as such."""
     subjects = {each.subject for each in found.contracts}
     return ref.subject in subjects and f"{ref.subject}.v{ref.version}" not in found.sources
 

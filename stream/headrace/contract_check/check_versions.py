@@ -9,6 +9,7 @@ from typing import NamedTuple
 from headrace.bigquery.column_changes import evolved_columns
 from headrace.schemas.compatibility.compare_contracts import compare_contracts
 from headrace.schemas.compatibility.rules import Break, Rule
+from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Contract
 
 
@@ -23,18 +24,18 @@ class Broken(NamedTuple):
 def compare_versions(versions: Sequence[Contract]) -> Iterator[Broken]:
     """Yield what each version of one subject breaks; the oldest one comes first.
 
-    A break is told of the version that makes it. Later ones, which leave the field as it is then, break nothing.
+    A break is reported for the version that makes it. Later ones, which leave the field as it is then, break nothing.
     """
     told: dict[int, set[tuple[Rule, str]]] = defaultdict(set)
-    unreadable: set[tuple[Contract, str]] = set()
+    unreadable: set[tuple[SchemaRef, str]] = set()
     for number, contract in enumerate(versions):
         for broken in _against_earlier(contract, versions[:number], told):
             for each in broken.versions:
                 told[each].add((broken.found.rule, broken.found.where))
             if broken.found.is_fatal:
-                unreadable.add((contract, broken.found.where))
+                unreadable.add((contract.ref, broken.found.where))
             yield broken
-    yield from (each for each in _of_columns(versions) if (each.contract, each.found.where) not in unreadable)
+    yield from (each for each in _of_columns(versions) if (each.contract.ref, each.found.where) not in unreadable)
 
 
 def _against_earlier(

@@ -61,7 +61,7 @@ def _counts(checked: Checked) -> dict[str, int]:
 
 
 def _junit(checked: Checked, folder: Path) -> str:
-    """One test case for each finding, and one that passes if there is none."""
+    """Return one test case for each finding, or one that passes if nothing was found."""
     counts = _counts(checked)
     total = {"tests": str(max(1, len(checked.findings))), "failures": str(counts["broken"]), "errors": "0"}
     suites = ElementTree.Element("testsuites", total)

@@ -57,6 +57,8 @@ def test_events_of_the_old_version_decode_and_fit_the_evolved_table(
 @settings(FIXED_PROFILE, max_examples=150)
 def test_what_the_rules_refuse_has_a_witness(versions: Versions) -> None:
     old, new = versions
+    if any("never has a value" in each for each in (*old.notices, *new.notices)):
+        return  # what has no column has no values either, in which a witness could be
     for direction, writer, reader in ((Direction.BACKWARD, old, new), (Direction.FORWARD, new, old)):
         found = broken(versions, direction)
         if found:

@@ -70,7 +70,7 @@ def _own_columns(old: Contract, new: Contract) -> Iterator[Break]:
     for name, place in before.items():
         if name not in after and name not in {field.column for field in new.record.fields}:
             why = "its column is gone, and is null in new rows"
-            remedy = "keep it; or say in a waiver why nobody reads it any longer"
+            remedy = "keep it, or say in a waiver why nobody reads it any longer"
             yield Break(Rule.FIELD_REMOVED, f"headrace.{place}.{name}", why, remedy)
     yield from compare_masks(_metadata(old), _metadata(new), "headrace.metadata.")
 
@@ -93,14 +93,14 @@ def _identity(old: Contract, new: Contract) -> Iterator[Break]:
     else:
         return
     why = "ids of events are made otherwise, so an event that comes again is not known as a duplicate"
-    yield Break(Rule.IDENTITY_CHANGED, place, why, "keep the identity; or publish a new subject")
+    yield Break(Rule.IDENTITY_CHANGED, place, why, "keep the identity, or publish a new subject")
 
 
 def _table(old: Contract, new: Contract) -> Iterator[Break]:
     before, after = old.options, new.options
     if before.table != after.table:
         why = f"rows go to table {after.table}, and went to {before.table}: queries of the old one stop growing"
-        yield Break(Rule.TABLE_CHANGED, "headrace.table", why, "keep the table; or waive this, and make a view of both")
+        yield Break(Rule.TABLE_CHANGED, "headrace.table", why, "keep the table, or waive this and make a view of both")
     elif before.partition is not after.partition:
         why = f"partitions hold a {after.partition}, and held a {before.partition}, which BigQuery cannot change"
         remedy = "keep the partitions, or name another table"

@@ -13,7 +13,7 @@ from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.defaults import encode_value
 from headrace.schemas.model import MISSING, Field, Record, is_stored
 
-_RETIRED: Final = "keep it; or say in a waiver why nobody reads its column any longer"
+_RETIRED: Final = "keep it, or say in a waiver why nobody reads its column any longer"
 
 
 def compare_fields(old: Record, new: Record, broken: Collection[str]) -> Iterator[Break]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, assert_never
 
 from headrace.schemas.classification import Generalise, Mask, NotPersonal, Pii
 from headrace.schemas.compatibility.matched_fields import matched
@@ -13,7 +13,7 @@ from headrace.schemas.model import Record, Recursive, Type, Union, inner
 # From what is kept of a value most to what is kept least. Parts and generalised values show some of it; tokens tell
 # equal values; nothing is left of the others.
 _STRENGTH: Final = {Mask.PARTIAL: 0, Mask.GENERALISE: 0, Mask.TOKENISE: 1, Mask.REDACT: 2, Mask.OMIT: 3}
-_SAY_WHY: Final = "keep the mask; or say in a waiver why it may go"
+_SAY_WHY: Final = "keep the mask, or say in a waiver why it may go"
 
 _Pii = Pii | NotPersonal | None
 
@@ -77,5 +77,7 @@ def _described(pii: Pii) -> str:
             return f"{pii.mask} to {pii.to}{size}"
         case Mask.PARTIAL:
             return f"{pii.mask} ({pii.keep_first} first, {pii.keep_last} last)"
-        case _:
+        case Mask.TOKENISE | Mask.REDACT | Mask.OMIT:
             return str(pii.mask)
+        case _:
+            assert_never(pii.mask)

@@ -35,7 +35,7 @@ _TIMES: Final = frozenset({Kind.TIME_MILLIS, Kind.TIME_MICROS})
 _UNITS: Final = (INSTANTS, _LOCAL, _TIMES)
 _ADD_FIELD: Final = "keep the type, and add a new field with a default instead"
 _NEW_FIELD: Final = 'give it a default, or make it ["null", type] with "default": null'
-_TWO_STEPS: Final = "keep it; or give it a default in a version of its own, and remove it in the next"
+_TWO_STEPS: Final = "keep it, or give it a default in a version of its own, and remove it in the next"
 
 
 class Reading:

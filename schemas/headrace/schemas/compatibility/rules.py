@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 
 class Rule(StrEnum):
-    """What a contract, or a change of it, may break."""
+    """Names of the rules for contracts and for their changes."""
 
     FIELD_ADDED_WITHOUT_DEFAULT = "FIELD_ADDED_WITHOUT_DEFAULT"
     FIELD_REMOVED = "FIELD_REMOVED"
@@ -56,7 +56,7 @@ class Direction(StrEnum):
 
 
 class Compatibility(StrEnum):
-    """What a contract promises to readers of its events.
+    """Promise of a contract to the readers of its events.
 
     The job reads the events of every older version with the newest one, so ``backward`` counts for all older versions,
     whatever is declared. ``full`` adds readers of the version before, and ``full_transitive`` those of every older one.
@@ -77,7 +77,7 @@ class Break(NamedTuple):
     """One change that breaks a rule.
 
     *where* is the path of the field, or of the annotation (``headrace.table``); it is empty for the record itself.
-    *direction* is None for what breaks something else than a reader of events. *is_fatal* is whether the job refuses
+    Without *direction*, something else than a reader of events breaks. *is_fatal* is whether the job refuses
     the contract, so that no waiver helps.
     """
 
