@@ -24,6 +24,7 @@ def test_words_that_the_program_knows_are_completed(tmp_path: Path) -> None:
     ]
     assert complete("headrace replay --state ", tmp_path) == ["open", "replayed", "discarded", "all"]
     assert complete("headrace audit --format n", tmp_path) == ["ndjson"]
+    assert complete("headrace contracts check --format ", tmp_path) == ["text", "json", "junit", "github", "sarif"]
     assert complete("headrace tail parcel_sent --outcome d", tmp_path) == ["duplicate", "dropped", "dead_lettered"]
 
 

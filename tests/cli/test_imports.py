@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.contract_folders import write_version
+
 PROGRAM = Path(sys.executable).with_name("headrace")
 # Google's libraries, and what they bring along. BigQuery's client imports all of them but Pub/Sub's and Storage's.
 PUBSUB = {"google.pubsub_v1", "google.cloud.storage"}
@@ -34,12 +36,16 @@ OTHERS = {"headrace.backfill", "headrace.planning", "headrace.provision", "headr
 BESIDE_THE_CLAIM = {"anyio", "http.server", "prometheus_client", "pyarrow.compute", "sqlglot", "headrace.engine.loops"}
 NOT_TO_READ = PUBSUB | SCREENS | ENGINE | BUILDS
 
+# A check of contracts runs before each commit, so it reads the settings only if no folder is named.
+OF_A_CHECK = {"headrace.config", "headrace.engine", "headrace.steps", "cryptography"}
+
 WITHOUT_SERVICES = {
     "--version": NOT_TO_READ | BIGQUERY | SETTINGS,
     "--help": NOT_TO_READ | BIGQUERY | SETTINGS,
     "audit --nope": NOT_TO_READ | BIGQUERY | SETTINGS,
     "dead-letters list --nope": NOT_TO_READ | BIGQUERY | SETTINGS,
     "cost estimate --rate 5 --event-bytes 100": NOT_TO_READ | BIGQUERY,
+    "contracts check contracts": NOT_TO_READ | BIGQUERY | OF_A_CHECK,
 }
 OF_MODULES = {
     "audit": NOT_TO_READ | COMPUTE,
@@ -58,6 +64,7 @@ def within(modules: Collection[str], packages: Collection[str]) -> list[str]:
 
 @pytest.mark.parametrize("command", WITHOUT_SERVICES)
 def test_a_command_without_services_does_not_import(command: str, tmp_path: Path) -> None:
+    write_version(tmp_path / "contracts", 1, ("n", "int"))
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HEADRACE_")}
     line = [sys.executable, "-X", "importtime", str(PROGRAM), *command.split()]
     done = subprocess.run(line, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=120, check=False)

@@ -13,10 +13,12 @@ from referencing import Registry
 from headrace.schemas.annotations import KNOWN
 from headrace.schemas.classification import Generalise, Mask
 from headrace.schemas.column_annotations import COLUMN_KEYS
+from headrace.schemas.compatibility.rules import Compatibility, Rule
+from headrace.schemas.errors import ContractError
 from headrace.schemas.json_encoding.forms import SETTINGS
 from headrace.schemas.samples import SAMPLES
 from tests.schemas.message_rules.test_message_rules import WRONG as WRONG_RULES
-from tests.support.builders import contract_json
+from tests.support.builders import a_contract, contract_json
 from tests.support.paths import ROOT
 
 FOLDER = ROOT / "docs" / "schemas"
@@ -24,6 +26,24 @@ SIDECAR = json.loads((FOLDER / "headrace-sidecar.schema.json").read_text())
 CONTRACT = json.loads((FOLDER / "headrace-contract.schema.json").read_text())
 # What only the whole contract shows, or a list in which two entries have one form.
 BEYOND_A_SCHEMA = ("no encoding is json", "in Headrace's own envelope", "no header with one", "different content types")
+WAIVERS = [
+    ({"waivers": []}, True),
+    ({"waivers": [{"rule": "TABLE_CHANGED", "reason": "it moves"}]}, True),
+    ({"waivers": [{"rule": "FIELD_REMOVED", "field": "customer.phone", "reason": "nobody reads it"}]}, True),
+    ({"waivers": {"rule": "TABLE_CHANGED", "reason": "it moves"}}, False),
+    ({"waivers": ["TABLE_CHANGED"]}, False),
+    ({"waivers": [{"rule": "TABLE_CHANGED"}]}, False),
+    ({"waivers": [{"rule": "TABLE_CHANGED", "reason": ""}]}, False),
+    ({"waivers": [{"rule": "TABLE_CHANGED", "reason": "it moves", "until": "May"}]}, False),
+    ({"waivers": [{"rule": "TABLE_CHANGED", "field": 1, "reason": "it moves"}]}, False),
+    ({"waivers": [{"rule": "TABEL_CHANGED", "reason": "it moves"}]}, False),
+    ({"waivers": [{"rule": "BIGQUERY_TYPE_CHANGED", "field": "f", "reason": "it will work"}]}, False),
+    ({"waivers": [{"rule": "PII_UNCLASSIFIED", "field": "f", "reason": "later"}]}, False),
+    ({"compatibility": "full"}, True),
+    ({"compatibility": "full_transitive"}, True),
+    ({"compatibility": "forward"}, False),
+    ({"compatibility": "none"}, False),
+]
 
 
 def errors(schema: Any, value: Any) -> list[str]:
@@ -42,6 +62,21 @@ def test_a_schema_has_every_mask_and_form() -> None:
     assert pii["properties"]["mask"]["enum"] == [*Mask]
     assert pii["properties"]["to"]["enum"] == [*Generalise]
     assert set(SIDECAR["$defs"]["json"]["properties"]) == {"convention", "unknown_keys", *SETTINGS}
+
+
+def test_a_schema_has_every_rule_that_can_be_waived() -> None:
+    assert SIDECAR["$defs"]["waiver"]["properties"]["rule"]["enum"] == [each for each in Rule if each.is_waivable]
+    assert SIDECAR["properties"]["compatibility"]["enum"] == [*Compatibility]
+
+
+@pytest.mark.parametrize(("annotation", "good"), WAIVERS)
+def test_an_editor_accepts_and_refuses_the_waivers_that_a_contract_does(annotation: Any, good: bool) -> None:
+    assert (errors(SIDECAR, contract_json(**annotation)["headrace"]) == []) is good
+    if good:
+        a_contract(**annotation)
+        return
+    with pytest.raises(ContractError, match="; "):
+        a_contract(**annotation)
 
 
 def test_both_schemas_are_schemas() -> None:

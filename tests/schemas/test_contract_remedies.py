@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from headrace.bigquery.event_table import TABLE_DOC, table_for
-from headrace.bigquery.own_columns import COLUMN_DOC, description
+from headrace.bigquery.columns import COLUMN_DOC, TABLE_DOC, description
+from headrace.bigquery.event_table import table_for
 from headrace.schemas import parse as parsing
 from headrace.schemas import transformations
 from headrace.schemas.annotations import MAX_CLUSTERED, MAX_IDENTITY

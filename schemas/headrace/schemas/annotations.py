@@ -19,6 +19,8 @@ from headrace.schemas.checked_values import (
     refuse_unknown,
 )
 from headrace.schemas.classification import NOT_PERSONAL, Generalise, Mask, NotPersonal, Pii
+from headrace.schemas.compatibility.rules import Compatibility
+from headrace.schemas.compatibility.waivers import Waiver, parse_waivers
 from headrace.schemas.errors import ContractError
 from headrace.schemas.faults import Faults
 from headrace.schemas.message_rules.encoding import Encoding, Encodings, parse_encodings
@@ -86,6 +88,8 @@ class TableOptions:
     envelope: EnvelopeRules
     schema_ids: SchemaIds
     metadata: tuple[MetadataColumn, ...]
+    compatibility: Compatibility
+    waivers: tuple[Waiver, ...]
     evolve: Evolve = Evolve.PROVISION
 
     @property
@@ -171,6 +175,11 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str,
         encodings=read(lambda: parse_encodings(given, where), Encodings([Encoding()])),
         envelope=envelope,
         schema_ids=read(lambda: parse_schema_ids(given, where), SchemaIds()),
+        compatibility=read(
+            lambda: member(Compatibility, given.get("compatibility", "backward"), place("compatibility")),
+            Compatibility.BACKWARD,
+        ),
+        waivers=read(lambda: parse_waivers(given, where), ()),
         metadata=own + read(lambda: parse_metadata(given, taken, parse_pii, where), ()),
         evolve=read(lambda: member(Evolve, get("evolve", "provision"), place("evolve")), Evolve.PROVISION),
     )

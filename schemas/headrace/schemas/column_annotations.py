@@ -26,4 +26,6 @@ def with_columns(field: Field, given: Mapping[str, Any], where: str) -> Field:
             f"{where}.column_levels", f"more than {MOST_LEVELS}", f"write a whole number from 1 to {MOST_LEVELS}"
         )
     is_null_column = boolean(given.get("is_null_column", field.is_null_column), f"{where}.is_null_column")
+    if (is_null_column, levels) == (field.is_null_column, field.column_levels):
+        return field
     return replace(field, is_null_column=is_null_column, column_levels=levels)

@@ -26,11 +26,19 @@ def contradictions(contracts: Iterable[Contract], latest: Mapping[str, Contract]
         except ContractError as error:
             said = f"events of v{contract.ref.version} cannot be read"
             faults.setdefault(contract.subject, Faults()).add(
-                ContractError(each.where, f"{said}: {each.why}", each.remedy) for each in error.faults
+                ContractError(each.where, f"{said}: {each.why}", each.remedy, rule=each.rule) for each in error.faults
             )
-    for subject, fault in (*_contradicting_versions(listed).items(), *_shared_tables(latest).items()):
+    for subject, fault in contradictions_beside_events(listed, latest):
         faults.setdefault(subject, Faults()).add(fault.faults)
     return {subject: together(each.found) for subject, each in faults.items()}
+
+
+def contradictions_beside_events(
+    contracts: Iterable[Contract], latest: Mapping[str, Contract]
+) -> Iterator[tuple[str, ContractError]]:
+    """Yield subjects with what their contracts say of messages or tables that contradicts another contract."""
+    yield from _contradicting_versions(contracts).items()
+    yield from _shared_tables(latest).items()
 
 
 def _contradicting_versions(contracts: Iterable[Contract]) -> dict[str, ContractError]:

@@ -62,12 +62,13 @@ def _judge(record: Record) -> bool:
     drawer = _Drawer(random.Random(_SEED))  # noqa: S311 not a secret
     first, *others = (field for field in record.written if shortest_of(field))
     begin, rest = drawer.begin(first), [drawer.field(field) for field in others]
-    decode = compile_decoder(record, replace(record, datum=True))
+    decode: Decode | None = None  # compiled when an event begins as a header does, which is rare
     found = alike = 0
     for number in range(_EVENTS):
         data = begin()
         if data[0] in FIRST_BYTES:
             alike += 1
+            decode = decode or compile_decoder(record, replace(record, datum=True))
             found += _is_ambiguous(data + b"".join([draw() for draw in rest]), decode)
         if found == _OFTEN or drawer.values > _MOST_VALUES or (number == _FEW and alike < _OFTEN):
             break

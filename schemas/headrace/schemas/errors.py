@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from headrace.errors import Exit, HeadraceError
+from headrace.schemas.compatibility.rules import Rule
 from headrace.schemas.notation import Notation
 
 
@@ -10,12 +14,21 @@ class ContractError(HeadraceError, ValueError, error_code="HR-101", exit_code=Ex
     """A contract breaks a rule. The text gives the place, the problem and the remedy, on one line for each fault.
 
     *source* is the file and the line, such as ``orders.v1.avsc:7``, if they are known. *others* are further faults.
+    *rule* is the name under which ``headrace contracts check`` reports the fault.
     """
 
     def __init__(
-        self, where: str, why: str, remedy: str, source: str = "", others: tuple[ContractError, ...] = ()
+        self,
+        where: str,
+        why: str,
+        remedy: str,
+        source: str = "",
+        others: tuple[ContractError, ...] = (),
+        *,
+        rule: Rule = Rule.CONTRACT_INVALID,
     ) -> None:
         self.where, self.why, self.remedy, self.source, self._others = where, why, remedy, source, others
+        self.rule = rule
         super().__init__("\n".join([f"{self.place}: {why}; {remedy}", *map(str, others)]))
 
     @property
@@ -28,10 +41,15 @@ class ContractError(HeadraceError, ValueError, error_code="HR-101", exit_code=Ex
         """Each fault as an error of its own."""
         if not self._others:
             return (self,)
-        return (ContractError(self.where, self.why, self.remedy, self.source), *self._others)
+        return (self.with_others(), *self._others)
 
-    def __reduce__(self) -> tuple[type[ContractError], tuple[object, ...]]:
-        return ContractError, (self.where, self.why, self.remedy, self.source, self._others)
+    def with_others(self, *others: ContractError) -> ContractError:
+        """Return this fault with *others* in place of those that it has."""
+        return ContractError(self.where, self.why, self.remedy, self.source, others, rule=self.rule)
+
+    def __reduce__(self) -> tuple[Callable[..., ContractError], tuple[object, ...]]:
+        again = partial(ContractError, rule=self.rule)
+        return again, (self.where, self.why, self.remedy, self.source, self._others)
 
 
 class UnknownSchemaError(HeadraceError, LookupError, error_code="HR-102", exit_code=Exit.CONFIGURATION):

@@ -54,7 +54,7 @@ def _located(
     is_toml = source.name.endswith(".toml")
     line = _toml_line(source.text, steps) if is_toml else _json_line(source, steps)
     remedy = Notation.TOML.words(fault.remedy) if is_toml else fault.remedy
-    return (source.name, line), ContractError(fault.where, fault.why, remedy, f"{source.name}:{line}")
+    return (source.name, line), ContractError(fault.where, fault.why, remedy, f"{source.name}:{line}", rule=fault.rule)
 
 
 def _json_line(source: SourceFile, steps: Sequence[str]) -> int:

@@ -51,6 +51,4 @@ class Faults:
 def together(faults: Sequence[ContractError]) -> ContractError:
     """Return one error of all *faults*, which are one or more."""
     first, *others = [each for fault in faults for each in fault.faults]
-    if not others:
-        return first
-    return ContractError(first.where, first.why, first.remedy, first.source, tuple(others))
+    return first.with_others(*others) if others else first

@@ -10,6 +10,7 @@ from typing import Any, Final, assert_never
 from headrace.schemas.annotations import parse_pii
 from headrace.schemas.checked_values import mapping_of, refuse_unknown
 from headrace.schemas.column_annotations import COLUMN_KEYS, with_columns
+from headrace.schemas.compatibility.rules import Rule
 from headrace.schemas.errors import ContractError
 from headrace.schemas.faults import Faults
 from headrace.schemas.model import (
@@ -60,7 +61,8 @@ def annotate_fields(record: Record, annotation: Mapping[str, Any], where: str, f
         if "pii" in annotation:
             _check_free(record, annotation["pii"], where)
         elif not _classified(record) and not any(".pii" in each.where for each in faults.found):
-            raise ContractError(f"{where}.pii", "says nothing about personal data", _CLASSIFY)
+            why = "says nothing about personal data"
+            raise ContractError(f"{where}.pii", why, _CLASSIFY, rule=Rule.PII_UNCLASSIFIED)
     return record
 
 

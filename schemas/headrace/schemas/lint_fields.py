@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final, assert_never
 
 from headrace.schemas.classification import Generalise, Mask, NotPersonal, Pii
+from headrace.schemas.compatibility.rules import Rule
 from headrace.schemas.errors import ContractError
 from headrace.schemas.field_places import FieldPlaces
 from headrace.schemas.lint_columns import check_is_null_columns, check_texts
@@ -64,7 +65,8 @@ def _check_classified(record: Record, places: FieldPlaces) -> Iterator[ContractE
             )
         elif not whole and field.pii is None and path.rpartition(".")[0] not in cleared:
             remedy = f'add {places.not_personal(path)}, or "pii" with a kind and a mask'
-            yield ContractError(places.missing(path), "not classified, in a subject with personal data", remedy)
+            why = "not classified, in a subject with personal data"
+            yield ContractError(places.missing(path), why, remedy, rule=Rule.PII_UNCLASSIFIED)
 
 
 def check_mask(field: Field, where: str) -> Iterator[ContractError]:

@@ -56,7 +56,7 @@ def _inside(type_: Type) -> Type:
 
 def _masked_field(field: Field) -> Field | None:
     if not isinstance(field.pii, Pii):
-        return replace(field, type=_masked_type(field.type))
+        return field.typed(_masked_type(field.type))
     match field.pii.mask:
         case Mask.OMIT:
             return None
@@ -73,7 +73,7 @@ def _masked_field(field: Field) -> Field | None:
 def _masked_type(type_: Type) -> Type:
     match type_:
         case Optional():
-            return replace(type_, item=_masked_type(type_.item))
+            return type_.holding(_masked_type(type_.item))
         case Array():
             return Array(_masked_type(type_.items))
         case Map():

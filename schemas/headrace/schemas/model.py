@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
@@ -112,6 +112,10 @@ class Optional:
     item: Type
     null_first: bool = True
     branch: str = dataclass_field(default="", compare=False)
+
+    def holding(self, item: Type) -> Optional:
+        """Return the type with another one beside null."""
+        return self if item is self.item else replace(self, item=item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +237,10 @@ class Field:
     def column(self) -> str:
         """The name of its column."""
         return self.renamed or self.name
+
+    def typed(self, type_: Type) -> Field:
+        """Return the field with another type."""
+        return self if type_ is self.type else replace(self, type=type_)
 
     @property
     def optional(self) -> bool:

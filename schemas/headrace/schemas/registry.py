@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from headrace.schemas.annotations import TableOptions
 from headrace.schemas.avro_text import read_avro, without_comments
@@ -134,6 +134,34 @@ def parse_contract(
     return Contract(ref, record, options, transformations, check_doc(avro, where), name, text, notices, notation)
 
 
+class FolderContents(NamedTuple):
+    """The contracts of a folder, the faults of files by subject, and the files of each contract, such as ``a.v1``."""
+
+    contracts: dict[SchemaRef, Contract]
+    blocked: dict[str, ContractError]
+    sources: dict[str, tuple[SourceFile, ...]]
+
+
+def read_folder(folder: Path) -> FolderContents:
+    """Read every contract of a folder by itself, with the types that its other files share.
+
+    Raises:
+        ContractError: the folder cannot be read, or holds no contract.
+    """
+    files = list(contract_files(folder))
+    shared, blocked = _shared_types(files)
+    found: dict[SchemaRef, Contract] = {}
+    for each in files:
+        try:
+            if each.ref is not None and each.error is None:
+                found[each.ref] = parse_contract(each.ref, each.text, shared, notation_of(each.sources))
+        except ContractError as error:
+            _block(blocked, each.subject, error)
+    if not found and not blocked:
+        raise ContractError(str(folder), f"no {SUFFIX} file", "name a folder that holds <subject>.v1.avsc")
+    return FolderContents(found, blocked, {each.stem: each.sources for each in files})
+
+
 class Registry:
     """The contracts that a job serves or a producer may publish, by subject and version.
 
@@ -176,19 +204,8 @@ class Registry:
         Raises:
             ContractError: no subject is left, or the folder holds no contract.
         """
-        files = list(contract_files(folder))
-        shared, blocked = _shared_types(files)
-        found: dict[SchemaRef, Contract] = {}
-        for each in files:
-            try:
-                if each.ref is not None and each.error is None:
-                    found[each.ref] = parse_contract(each.ref, each.text, shared, notation_of(each.sources))
-            except ContractError as error:
-                _block(blocked, each.subject, error)
-        if not found and not blocked:
-            raise ContractError(str(folder), f"no {SUFFIX} file", "name a folder that holds <subject>.v1.avsc")
+        found, blocked, sources = read_folder(folder)
         latest = {ref.subject: contract for ref, contract in sorted(found.items())}
-        sources = {each.stem: each.sources for each in files}
         for subject, fault in contradictions(found.values(), latest).items():
             _block(blocked, subject, fault)
         blocked = {subject: with_lines(fault, sources) for subject, fault in blocked.items()}

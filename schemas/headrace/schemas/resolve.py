@@ -127,7 +127,7 @@ class Fields:
 
 Resolved: TypeAlias = Value | Symbols | Nullable | Only | Items | Fields | Choice | Member | Subtree
 
-_PROMOTED: Final = {
+PROMOTED: Final = {
     (Kind.INT, Kind.LONG),
     (Kind.INT, Kind.FLOAT),
     (Kind.INT, Kind.DOUBLE),
@@ -210,12 +210,12 @@ def resolve(writer: Type, reader: Type, path: str, kept: bool = True) -> Resolve
             return Value(writer)
         case Fixed(), Fixed() if writer == reader:
             return Value(writer)
-        case Scalar(kind), Scalar(into) if kind is into or (kind, into) in _PROMOTED:
+        case Scalar(kind), Scalar(into) if kind is into or (kind, into) in PROMOTED:
             return Value(writer, into)
         case _:
             raise ContractError(
                 path,
-                f"{_named(writer)} cannot be read as {_named(reader)}",
+                f"{named_type(writer)} cannot be read as {named_type(reader)}",
                 "keep the type, and add a new field with a default instead",
             )
 
@@ -229,7 +229,8 @@ def _wrapped(items: Type, item: Resolved) -> Resolved:
     return item if name is None else Member(0, item, (name,), (None,))
 
 
-def _named(type_: Type) -> str:
+def named_type(type_: Type) -> str:
+    """Return a type as people name it, such as ``decimal(10, 2)``."""
     match type_:
         case Scalar(kind):
             return str(kind)
@@ -238,7 +239,7 @@ def _named(type_: Type) -> str:
         case Fixed(size):
             return f"fixed({size})"
         case Optional(item):
-            return f"optional {_named(item)}"
+            return f"optional {named_type(item)}"
         case Enumeration():
             return "enum"
         case Array():

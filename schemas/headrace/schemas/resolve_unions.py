@@ -94,22 +94,18 @@ def into_union(writer: Type, reader: Union, path: str, resolve: Resolve) -> Reso
         ContractError: no branch can hold it.
     """
     if not isinstance(writer, Optional):
-        return _member(writer, _name_of(writer), reader, path, resolve)
+        return _member(writer, name_of(writer), reader, path, resolve)
     if reader.null is None:
         raise ContractError(path, "null cannot be read as its union", "keep null in the union")
     from headrace.schemas.resolve import Nullable  # here, because that module imports this one
 
-    name = writer.branch or _name_of(writer.item)
+    name = writer.branch or name_of(writer.item)
     return Nullable(_member(writer.item, name, reader, path, resolve), writer.null_first)
 
 
 def _member(writer: Type, name: str, reader: Union, path: str, resolve: Resolve) -> Member:
-    """Return the first branch that can hold a value of *writer*.
-
-    A branch of the same name comes first, then one of the same name without its namespace. Then come the promotions of
-    Avro, so that no number changes its type while another branch holds it. A name is empty if it is not known.
-    """
-    for place, branch in _candidates(writer, name, reader):
+    """Return the first branch that can hold a value of *writer*."""
+    for place, branch in candidates(writer, name, reader):
         try:
             value = resolve(writer, branch.type, path)
         except ContractError:
@@ -119,7 +115,12 @@ def _member(writer: Type, name: str, reader: Union, path: str, resolve: Resolve)
     raise ContractError(path, "no branch of the union can hold it", "keep the type as a branch of the union")
 
 
-def _candidates(writer: Type, name: str, reader: Union) -> Iterator[tuple[int, Branch]]:
+def candidates(writer: Type, name: str, reader: Union) -> Iterator[tuple[int, Branch]]:
+    """Yield the branches that may hold a value of *writer*, the best first, with their places.
+
+    A branch of the same name comes first, then one of the same name without its namespace. Then come the promotions of
+    Avro, so that no number changes its type while another branch holds it. A name is empty if it is not known.
+    """
     places = list(enumerate(reader.branches))
     yield from (pair for pair in places if pair[1].name == name)
     yield from (pair for pair in places if pair[1].name != name and _short(pair[1].name) == _short(name))
@@ -131,7 +132,8 @@ def _short(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _name_of(type_: Type) -> str:
+def name_of(type_: Type) -> str:
+    """Return the name of a type as a branch of a union; it is empty for an enum or a fixed."""
     match type_:
         case Scalar(kind):
             return AVRO_TYPES.get(kind, kind.value)

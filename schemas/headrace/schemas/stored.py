@@ -16,7 +16,10 @@ from headrace.schemas.classification import Mask, NotPersonal, Pii
 from headrace.schemas.model import (
     MISSING,
     Array,
+    Decimal,
+    Enumeration,
     Field,
+    Fixed,
     Kind,
     Map,
     Optional,
@@ -84,7 +87,7 @@ def stored_type(type_: Type, pii: Pii | NotPersonal | None = None) -> Type:
         case Optional(item) if isinstance(item, Array | Map):
             return stored_type(item, pii)
         case Optional(item):
-            return replace(type_, item=stored_type(item, pii))
+            return type_.holding(stored_type(item, pii))
         case Array(items):
             return Array(item_type(items, pii))
         case Map(values):
@@ -132,6 +135,8 @@ def _columns(field: Field) -> Iterator[Field]:
 
 def _field(field: Field) -> Field:
     """Return the column of a field; the mask of values within a struct moves to the struct's members."""
+    if _is_column(field):
+        return field
     inside = field.pii if _has_members(field.type) and not _is_whole(field.pii) else None
     return replace(
         field,
@@ -141,6 +146,16 @@ def _field(field: Field) -> Field:
         single="",
         is_null_column=False,
         column_levels=0,
+    )
+
+
+def _is_column(field: Field) -> bool:
+    """Return whether a field is its own column, as almost every one is."""
+    return (
+        isinstance(bare(field.type), Scalar | Decimal | Fixed | Enumeration)
+        and not field.single
+        and not field.is_null_column
+        and not field.column_levels
     )
 
 

@@ -101,7 +101,8 @@ def lint_transformations(
 
 def written(record: Record, wanted: Transformations) -> Record:
     """Return the record as it is stored in its table: masked, and with derived columns."""
-    return replace(masked(record), fields=(*masked(record).fields, *(derived.field for derived in wanted.derived)))
+    stored = masked(record)
+    return replace(stored, fields=(*stored.fields, *(derived.field for derived in wanted.derived)))
 
 
 def _derived(given: Mapping[str, Any], where: str) -> Derived:

@@ -72,7 +72,7 @@ class _Unrolling:
             raise ContractError(place, "not a field with a record within itself", "remove it")
         if field.column_levels and not self.levels[id(field)]:
             self.widened = path
-        return replace(field, type=self._type(field.type, field, path))
+        return field.typed(self._type(field.type, field, path))
 
     def _too_many(self, why: str) -> ContractError:
         place = self.places.stated(self.widened, "column_levels") if self.widened else self.places.where
@@ -81,7 +81,7 @@ class _Unrolling:
     def _type(self, type_: Type, field: Field, path: str) -> Type:
         match type_:
             case Optional(item):
-                return replace(type_, item=self._type(item, field, path))
+                return type_.holding(self._type(item, field, path))
             case Array(items):
                 return replace(type_, items=self._type(items, field, path))
             case Map(values):

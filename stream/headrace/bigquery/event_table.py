@@ -8,25 +8,14 @@ from typing import Final
 import pyarrow as pa
 from google.cloud import bigquery
 
-from headrace.bigquery.own_columns import (
-    BOOL,
-    BYTES,
-    INSTANT,
-    INT64,
-    STRING,
-    ColumnType,
-    bigquery_columns,
-    description,
-    own_schema,
-    plain_column,
-    required,
-)
+from headrace.bigquery.api_columns import column_of, schema_field
+from headrace.bigquery.columns import TABLE_DOC, case_clashes, columns_of, description
+from headrace.bigquery.own_columns import INSTANT, INT64, STRING, bigquery_columns, own_schema, required
 from headrace.schemas.annotations import Partition
 from headrace.schemas.model import (
     Array,
     Decimal,
     Enumeration,
-    Field,
     Fixed,
     Kind,
     Map,
@@ -40,28 +29,27 @@ from headrace.schemas.registry import Contract
 from headrace.schemas.stored import stored
 from headrace.util.json_columns import JSON_METADATA
 
-TABLE_DOC: Final = 16_384  # characters of a description: cloud.google.com/bigquery/quotas#all_tables
 PROVISION_MAKES: Final = "`headrace provision` makes tables and columns"  # the remedy for rows that do not fit
 
 
-_MICROS = pa.timestamp("us")
-_SCALARS: Final = {
-    Kind.BOOLEAN: BOOL,
-    Kind.INT: ColumnType(pa.int32(), "INT64"),
-    Kind.LONG: INT64,
-    Kind.FLOAT: ColumnType(pa.float32(), "FLOAT64"),
-    Kind.DOUBLE: ColumnType(pa.float64(), "FLOAT64"),
-    Kind.STRING: STRING,
-    Kind.BYTES: BYTES,
-    Kind.UUID: STRING,
-    Kind.JSON: ColumnType(pa.string(), "JSON"),
-    Kind.DATE: ColumnType(pa.date32(), "DATE"),
-    Kind.TIME_MILLIS: ColumnType(pa.time64("us"), "TIME"),
-    Kind.TIME_MICROS: ColumnType(pa.time64("us"), "TIME"),
-    Kind.TIMESTAMP_MILLIS: INSTANT,
-    Kind.TIMESTAMP_MICROS: INSTANT,
-    Kind.LOCAL_TIMESTAMP_MILLIS: ColumnType(_MICROS, "DATETIME"),
-    Kind.LOCAL_TIMESTAMP_MICROS: ColumnType(_MICROS, "DATETIME"),
+_MICROS: Final = pa.timestamp("us")
+_ARROW: Final = {
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.INT: pa.int32(),
+    Kind.LONG: pa.int64(),
+    Kind.FLOAT: pa.float32(),
+    Kind.DOUBLE: pa.float64(),
+    Kind.STRING: pa.string(),
+    Kind.BYTES: pa.binary(),
+    Kind.UUID: pa.string(),
+    Kind.JSON: pa.string(),
+    Kind.DATE: pa.date32(),
+    Kind.TIME_MILLIS: pa.time64("us"),
+    Kind.TIME_MICROS: pa.time64("us"),
+    Kind.TIMESTAMP_MILLIS: pa.timestamp("us", "UTC"),
+    Kind.TIMESTAMP_MICROS: pa.timestamp("us", "UTC"),
+    Kind.LOCAL_TIMESTAMP_MILLIS: _MICROS,
+    Kind.LOCAL_TIMESTAMP_MICROS: _MICROS,
 }
 
 _META_COLUMNS: Final = (
@@ -72,6 +60,7 @@ _META_COLUMNS: Final = (
     required("_source", STRING, "The application that published the event"),
 )
 META_SCHEMA: Final = own_schema(_META_COLUMNS)
+OWN_COLUMNS: Final = tuple(column_of(each) for each in bigquery_columns(_META_COLUMNS))
 
 
 def arrow_type(type_: Type) -> pa.DataType:
@@ -87,7 +76,7 @@ def arrow_type(type_: Type) -> pa.DataType:
             entry = [pa.field("key", pa.string(), nullable=False), _arrow_field("value", type_.values)]
             return pa.list_(pa.field("item", pa.struct(entry), nullable=False))
         case _:
-            return _column(type_).arrow
+            return _arrow_scalar(type_)
 
 
 def arrow_schema(record: Record) -> pa.Schema:
@@ -97,7 +86,7 @@ def arrow_schema(record: Record) -> pa.Schema:
 
 def bigquery_fields(record: Record) -> list[bigquery.SchemaField]:
     """Return the BigQuery columns of a record, with modes and descriptions."""
-    return [_bigquery_field(field) for field in stored(record).fields]
+    return [schema_field(each) for each in columns_of(record)]
 
 
 def row_schema(contract: Contract) -> pa.Schema:
@@ -128,21 +117,11 @@ def schema_mismatches(existing: Sequence[bigquery.SchemaField], wanted: Sequence
     return list(_schema_mismatches(existing, wanted, ""))
 
 
-def case_clashes(
-    existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField]
-) -> list[tuple[str, str]]:
-    """Return pairs of existing and wanted names that differ only in case; for BigQuery each pair is one column."""
-    there = {column.name: column.name for column in existing}
-    folded = {name.lower(): name for name in there}
-    asked = [column.name for column in wanted if column.name not in there]
-    return [(folded[name.lower()], name) for name in asked if name.lower() in folded]
-
-
 def _schema_mismatches(
     existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField], within: str
 ) -> Iterator[str]:
     there, asked = {column.name: column for column in existing}, {column.name: column for column in wanted}
-    otherwise = {name: old for old, name in case_clashes(existing, wanted)}
+    otherwise = {name: old for old, name in case_clashes([*there], asked)}
     for name in asked:
         if name in otherwise:
             yield f"the table has the column {within}{name} as {within}{otherwise[name]}: rename one of them"
@@ -152,8 +131,9 @@ def _schema_mismatches(
         old = there.get(name)
         if old is None:
             continue
-        if type_of(old) != type_of(column):
-            yield f"column {within}{name} is {type_of(old)} there and {type_of(column)} in the contract"
+        have, want = column_of(old).standard_type, column_of(column).standard_type
+        if have != want:
+            yield f"column {within}{name} is {have} there and {want} in the contract"
         elif (old.mode == "REPEATED") != (column.mode == "REPEATED"):
             yield f"column {within}{name} is {old.mode} there and {column.mode} in the contract"
         elif old.fields and column.fields:
@@ -164,62 +144,25 @@ def _schema_mismatches(
             yield f"column {within}{name} is REQUIRED there"
 
 
-_SYNONYMS: Final = {"BOOLEAN": "BOOL", "INTEGER": "INT64", "FLOAT": "FLOAT64", "STRUCT": "RECORD"}
-
-
-def type_of(column: bigquery.SchemaField) -> str:
-    """Return a column's type; where BigQuery has two names for a type, always the same one."""
-    type_ = str(column.field_type)
-    return _SYNONYMS.get(type_, type_)
-
-
 def _arrow_field(name: str, type_: Type) -> pa.Field:
     is_json = bare(type_) == Scalar(Kind.JSON)
     metadata = JSON_METADATA if is_json else None
     return pa.field(name, arrow_type(type_), isinstance(type_, Optional), metadata)
 
 
-def _column(type_: Type) -> ColumnType:
+def _arrow_scalar(type_: Type) -> pa.DataType:
     match type_:
         case Scalar():
-            return _SCALARS[type_.kind]
+            return _ARROW[type_.kind]
         case Enumeration():
-            return STRING
+            return pa.string()
         case Fixed():
-            return BYTES
+            return pa.binary()
         case Decimal():
-            return _decimal(type_)
+            decimal = pa.decimal128 if type_.numeric else pa.decimal256
+            return decimal(type_.precision, type_.scale)
         case _:
             raise TypeError(f"no column of one value: {type(type_).__name__}")
-
-
-def _decimal(type_: Decimal) -> ColumnType:
-    if type_.numeric:
-        return ColumnType(pa.decimal128(type_.precision, type_.scale), "NUMERIC")
-    return ColumnType(pa.decimal256(type_.precision, type_.scale), "BIGNUMERIC")
-
-
-def _bigquery_field(field: Field) -> bigquery.SchemaField:
-    type_ = bare(field.type)
-    match type_:
-        case Array():
-            return _field_of(field.column, type_.items, "REPEATED", field.doc)
-        case Map():
-            key = plain_column("key", "STRING", "REQUIRED")
-            value = _bigquery_field(Field("value", type_.values))
-            return plain_column(field.column, "RECORD", "REPEATED", field.doc, [key, value])
-        case _:
-            return _field_of(field.column, type_, "NULLABLE" if field.optional else "REQUIRED", field.doc)
-
-
-def _field_of(name: str, type_: Type, mode: str, doc: str) -> bigquery.SchemaField:
-    if isinstance(type_, Record):
-        return plain_column(name, "RECORD", mode, doc, bigquery_fields(type_))
-    column = plain_column(name, _column(type_).bigquery, mode, doc)
-    if not isinstance(type_, Decimal):
-        return column
-    limits = {"precision": type_.precision, "scale": type_.scale}
-    return bigquery.SchemaField.from_api_repr({**column.to_api_repr(), **limits})
 
 
 def partitioning(partition: Partition, field: str, days: int | None) -> bigquery.TimePartitioning:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import pyarrow as pa
 from google.cloud import bigquery
 
-COLUMN_DOC: Final = 1_024  # characters of a description: cloud.google.com/bigquery/quotas#all_tables
+from headrace.bigquery.columns import description
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,5 @@ def plain_column(
     name: str, type_: str, mode: str, doc: str = "", fields: Sequence[bigquery.SchemaField] = ()
 ) -> bigquery.SchemaField:
     """Return a column. The description is passed by name because SchemaField's fourth parameter is a default value."""
-    described: dict[str, Any] = {"description": description(doc, COLUMN_DOC)} if doc else {}
+    described: dict[str, Any] = {"description": description(doc)} if doc else {}
     return bigquery.SchemaField(name, type_, mode, fields=fields, **described)
-
-
-def description(doc: str, at_most: int) -> str:
-    """Return *doc*, shortened to *at_most* characters; a shortened text ends in "..."."""
-    return doc if len(doc) <= at_most else f"{doc[: at_most - 3]}..."

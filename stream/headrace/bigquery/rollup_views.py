@@ -11,8 +11,8 @@ import pyarrow as pa
 from google.cloud import bigquery
 from sqlglot import exp
 
-from headrace.bigquery.event_table import TABLE_DOC, row_schema
-from headrace.bigquery.own_columns import description
+from headrace.bigquery.columns import TABLE_DOC, description
+from headrace.bigquery.event_table import row_schema
 from headrace.core.resource_names import PROVISIONED, Names
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from google.cloud import bigquery
 
-from headrace.bigquery.column_renames import Rename, rename_refusals, renamed, renames_between
-from headrace.bigquery.event_table import PROVISION_MAKES, case_clashes, schema_mismatches, table_for, type_of
+from headrace.bigquery.api_columns import column_of, schema_field
+from headrace.bigquery.column_changes import evolved_columns, merge_columns
+from headrace.bigquery.column_renames import Rename
+from headrace.bigquery.event_table import OWN_COLUMNS, PROVISION_MAKES, schema_mismatches, table_for
 from headrace.core.plan_refusals import Refusal
 from headrace.core.resource_names import Names
-from headrace.schemas.registry import Registry
+from headrace.schemas.compatibility.rules import Rule
+from headrace.schemas.registry import Contract
 
 _PROVISION: Final = "`headrace provision` changes it"
 
@@ -24,29 +26,25 @@ class Merged(NamedTuple):
     refusals: list[Refusal]
 
 
-def evolved_table(registry: Registry, subject: str, names: Names) -> tuple[bigquery.Table, list[Refusal]]:
+def evolved_table(registry: Iterable[Contract], subject: str, names: Names) -> tuple[bigquery.Table, list[Refusal]]:
     """Return a subject's table as if each version of its contract had been provisioned in turn, and the refusals.
 
     So a new project gets the same table as an old one: a column that a later version added is NULLABLE, a column that
     it removed stays, and one that it renames keeps its place. Refusals are changes between versions that BigQuery
     cannot make; the table lacks them.
     """
-    first, *later = sorted((each for each in registry if each.subject == subject), key=lambda each: each.ref.version)
-    table, refusals, before = table_for(first, names.project, names.dataset), list[Refusal](), first
-    for contract in later:
-        newer = table_for(contract, names.project, names.dataset)
-        name = f"{contract.subject}.v{contract.ref.version}"
-        if newer.table_id == table.table_id:
-            repartitioned = list(_repartitioning(table, newer, name))
-            if repartitioned:
-                newer.time_partitioning = table.time_partitioning
-            there = table.schema
-            for rename in renames_between(before, contract):
-                there = renamed(there, rename)
-            merged = merged_columns(there, newer.schema, name)
-            newer.schema = merged.columns
-            refusals += [replace(each, what="contract") for each in (*repartitioned, *merged.refusals)]
-        table, before = newer, contract
+    versions = sorted((each for each in registry if each.subject == subject), key=lambda each: each.ref.version)
+    columns, refusals = evolved_columns(versions, OWN_COLUMNS)
+    first = versions[0]  # of those that write the same table
+    for contract in versions[1:]:
+        if contract.options.table != first.options.table:
+            first = contract
+        elif contract.options.partition is not first.options.partition:
+            refusals.append(_repartitioned("contract", f"{contract.subject}.v{contract.ref.version}"))
+    table = table_for(versions[-1], names.project, names.dataset)
+    table.schema = [schema_field(each) for each in columns]
+    if first.options.partition is not versions[-1].options.partition:
+        table.time_partitioning = table_for(first, names.project, names.dataset).time_partitioning
     return table, refusals
 
 
@@ -103,29 +101,36 @@ def same_location(one: str | None, other: str) -> bool:
 def merged_columns(
     existing: Sequence[bigquery.SchemaField], wanted: Sequence[bigquery.SchemaField], name: str
 ) -> Merged:
-    """Return the table's columns in their order, which BigQuery keeps, then the new ones.
-
-    A new column is NULLABLE, because BigQuery cannot add a REQUIRED one to existing rows.
-    """
-    clashes = list(case_clashes(existing, wanted))
-    refusals = [_one_column(old, asked, name) for old, asked in clashes]
-    clashing = {asked for _, asked in clashes}
-    new = {column.name: column for column in wanted if column.name not in clashing}
-    columns: list[bigquery.SchemaField] = []
-    for old in existing:
-        column, refused = _merged_column(old, new.pop(old.name, None), f"{name}.{old.name}")
-        columns.append(column)
-        refusals += refused
-    return Merged([*columns, *(_relaxed(column) for column in new.values())], refusals)
+    """Return what :func:`merge_columns` says, for columns of Google's client."""
+    columns, refusals = merge_columns([*map(column_of, existing)], [*map(column_of, wanted)], name)
+    return Merged([schema_field(each) for each in columns], refusals)
 
 
-def _one_column(old: str, asked: str, name: str) -> Refusal:
-    return Refusal(
-        "table",
-        f"{name}.{asked}",
-        f"the table has this column as {old}, and to BigQuery both names are one column",
-        f"rename the column (ALTER TABLE ... RENAME COLUMN), or name the field {old}",
-    )
+def rename_refusals(existing: bigquery.Table, renames: Sequence[Rename], name: str) -> Iterator[Refusal]:
+    """Yield a refusal for each column that the table still has under its old name."""
+    finally_: dict[tuple[tuple[str, ...], str], str] = {}
+    for each in reversed(renames):
+        finally_[each.within, each.old] = finally_.get((each.within, each.new), each.new)
+    for within, old, _ in dict.fromkeys(renames):
+        new = finally_[within, old]
+        there = {column.name for column in _columns_within(existing.schema, within)}
+        if old in there and new not in there:
+            remedy = _rename_remedy(existing, within, old, new)
+            yield Refusal("table", ".".join((name, *within, new)), f"the table has this column as {old}", remedy)
+
+
+def _rename_remedy(existing: bigquery.Table, within: Sequence[str], old: str, new: str) -> str:
+    if within or old in (existing.clustering_fields or ()):
+        what = "a column within a record" if within else "a column that the table is clustered by"
+        return f"BigQuery cannot rename {what}: keep the field's old name, or name another table in the contract"
+    table = f"`{existing.project}.{existing.dataset_id}.{existing.table_id}`"
+    return f"stop the job, and run: ALTER TABLE {table} RENAME COLUMN `{old}` TO `{new}`"
+
+
+def _columns_within(schema: Sequence[bigquery.SchemaField], within: Sequence[str]) -> Sequence[bigquery.SchemaField]:
+    for name in within:
+        schema = next((each.fields for each in schema if each.name == name), ())
+    return schema
 
 
 def _property_problems(existing: bigquery.Table, wanted: bigquery.Table) -> Iterator[str]:
@@ -141,13 +146,6 @@ def _property_problems(existing: bigquery.Table, wanted: bigquery.Table) -> Iter
         yield f"the setting whether queries must filter on the partition differs from the contract; {_PROVISION}"
 
 
-def _relaxed(column: bigquery.SchemaField) -> bigquery.SchemaField:
-    """Return a new column as it can be added to existing rows."""
-    if column.mode != "REQUIRED":
-        return column
-    return bigquery.SchemaField.from_api_repr({**column.to_api_repr(), "mode": "NULLABLE"})
-
-
 def _is_partitioned_otherwise(existing: bigquery.Table, wanted: bigquery.Table) -> bool:
     have, want = existing.time_partitioning, wanted.time_partitioning
     return have is None or (have.type_, have.field) != (want.type_, want.field)
@@ -155,48 +153,12 @@ def _is_partitioned_otherwise(existing: bigquery.Table, wanted: bigquery.Table) 
 
 def _repartitioning(existing: bigquery.Table, wanted: bigquery.Table, name: str) -> Iterator[Refusal]:
     if _is_partitioned_otherwise(existing, wanted):
-        why = "its partitioning differs from the contract, which BigQuery cannot change"
-        yield Refusal("table", name, why, "name another table in the contract, or copy this one")
+        yield _repartitioned("table", name)
 
 
-def _merged_column(
-    old: bigquery.SchemaField, new: bigquery.SchemaField | None, place: str
-) -> tuple[bigquery.SchemaField, list[Refusal]]:
-    """Return the column with its new mode and description; additions of people, such as policy tags, stay.
-
-    A column that the contract no longer has stays with its values, and may be null from now on.
-    """
-    changed = dict(old.to_api_repr())  # a copy, because to_api_repr returns the column's own dictionary
-    if new is None:
-        changed["mode"] = "NULLABLE" if old.mode == "REQUIRED" else old.mode
-        return bigquery.SchemaField.from_api_repr(changed), []
-    repeated = "REPEATED" in (old.mode, new.mode)
-    if type_of(old) != type_of(new) or (repeated and old.mode != new.mode) or _narrower(old, new):
-        why = f"BigQuery cannot change {_described(old)} to {_described(new)}"
-        return old, [Refusal("table", place, why, "add a field instead")]
-    if old.mode == "REQUIRED":  # a NULLABLE column stays NULLABLE; the job writes no nulls that the contract forbids
-        changed["mode"] = new.mode
-    if old.description or new.description:
-        changed["description"] = new.description or ""
-    merged = merged_columns(old.fields, new.fields, place)
-    if old.fields:
-        changed["fields"] = [column.to_api_repr() for column in merged.columns]
-    if old.precision is not None:
-        changed |= {"precision": new.precision, "scale": new.scale}
-    return bigquery.SchemaField.from_api_repr(changed), merged.refusals
-
-
-def _described(column: bigquery.SchemaField) -> str:
-    limits = "" if column.precision is None else f"({column.precision}, {column.scale or 0})"
-    return f"{'REPEATED ' if column.mode == 'REPEATED' else ''}{type_of(column)}{limits}"
-
-
-def _narrower(old: bigquery.SchemaField, new: bigquery.SchemaField) -> bool:
-    """Return whether a decimal would lose digits before or after the point; one without limits holds any value."""
-    if old.precision is None:
-        return False
-    scale, new_scale = old.scale or 0, new.scale or 0
-    return bool(new_scale < scale or new.precision - new_scale < old.precision - scale)
+def _repartitioned(what: str, name: str) -> Refusal:
+    why = "its partitioning differs from the contract, which BigQuery cannot change"
+    return Refusal(what, name, why, "name another table in the contract, or copy this one", Rule.PARTITIONING_CHANGED)
 
 
 def _columns(fields: Sequence[bigquery.SchemaField]) -> list[Any]:

@@ -53,6 +53,14 @@ def reasons(incomplete: str) -> list[str]:
 
 
 @_silent
+def report_formats(incomplete: str) -> list[str]:
+    """Return the formats in which a check of contracts reports."""
+    from headrace.contract_check.reports import ReportFormat
+
+    return [*ReportFormat]
+
+
+@_silent
 def outcomes(incomplete: str) -> list[str]:
     """Return the outcomes of events that `headrace tail` shows."""
     from headrace.cli.commands.tail import OUTCOMES

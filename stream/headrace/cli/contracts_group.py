@@ -11,12 +11,45 @@ from headrace.cli import completion
 from headrace.cli.command_group import command_group
 from headrace.cli.options import Contracts, Format, Journal, Profile, examples, with_json
 
-contracts_app = command_group("Import and annotate contracts, and pin schema ids.")
+contracts_app = command_group("Check, import and annotate contracts, and pin schema ids.")
 
 
 @contracts_app.callback()
 def contracts() -> None:
-    """Import and annotate contracts, and pin schema ids."""
+    """Check, import and annotate contracts, and pin schema ids."""
+
+
+@contracts_app.command(
+    epilog=examples(
+        "headrace contracts check",
+        "headrace contracts check contracts --against origin/main",
+        "headrace contracts check contracts --against origin/main --format github",
+    )
+)
+@with_json
+def check(
+    folder: Annotated[Path | None, typer.Argument(help="Folder; default: the setting `contracts`.")] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="REF", help="Commit, branch or tag whose contracts are published.")
+    ] = None,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="text, json, junit, github (annotations) or sarif.",
+            autocompletion=completion.report_formats,
+        ),
+    ] = "text",
+    profile: Profile = None,
+) -> None:
+    """Check contracts, and what their changes break.
+
+    Compares every version with all earlier ones. Needs no credentials and no network. Exits with 1 when a rule is
+    broken and not waived.
+    """
+    from headrace.cli.commands.contracts_check import check_contracts
+
+    raise typer.Exit(check_contracts(folder, against, format_, profile))
 
 
 @contracts_app.command(

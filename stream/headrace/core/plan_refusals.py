@@ -6,17 +6,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from headrace.errors import Exit, HeadraceError
+from headrace.schemas.compatibility.rules import Rule
 from headrace.util.terminal_columns import counted
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A resource that cannot become what the contracts require: its kind (*what*), full name, cause and remedy."""
+    """A resource that cannot become what the contracts require: its kind (*what*), full name, cause and remedy.
+
+    *rule* is the rule for changes of contracts that is broken, if there is one.
+    """
 
     what: str
     name: str
     why: str
     remedy: str
+    rule: Rule | None = None
 
     def __str__(self) -> str:
         return f"{self.name}: {self.why}; {self.remedy}"

@@ -46,9 +46,14 @@ def check_format(format_: str, *more: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON object on one line, in ASCII: a terminal would act on some other characters."""
-    sys.stdout.write(json.dumps(value, default=str) + "\n")
+    """Print one JSON object on one line."""
+    sys.stdout.write(json_text(value) + "\n")
     sys.stdout.flush()
+
+
+def json_text(value: Any) -> str:
+    """Return JSON on one line, in ASCII: a terminal would act on some other characters."""
+    return json.dumps(value, default=str)
 
 
 def say(text: str) -> None:

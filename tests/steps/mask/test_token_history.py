@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.bigquery.event_table import TABLE_DOC
+from headrace.bigquery.columns import TABLE_DOC
 from headrace.schemas.classification import NotPersonal
 from headrace.schemas.model import Array, Field
 from headrace.steps.mask.token_history import TokenHistory, makes_tokens, next_history, version_problem

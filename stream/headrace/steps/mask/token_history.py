@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Self
 
-from headrace.bigquery.event_table import TABLE_DOC
-from headrace.bigquery.own_columns import description
+from headrace.bigquery.columns import TABLE_DOC, description
 from headrace.core.resource_names import FIRST_KEY_VERSION
 from headrace.schemas.classification import Mask
 from headrace.schemas.model import walk

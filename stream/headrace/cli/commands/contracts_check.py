@@ -1,0 +1,70 @@
+"""``headrace contracts check``: print what contracts break."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from headrace.contract_check.check_folder import Checked, check_folder
+from headrace.contract_check.git_state import contracts_at
+from headrace.contract_check.reports import ReportFormat, report
+from headrace.errors import Exit
+from headrace.schemas.registry import FolderContents
+from headrace.util.output import say
+from headrace.util.terminal_columns import counted
+
+_MISSING: Final = (
+    "contracts: missing; name the folder, as in `headrace contracts check contracts`, as HEADRACE_CONTRACTS, or in "
+    "headrace.toml"
+)
+
+
+def check_contracts(folder: Path | None, against: str | None, format_: str, profile: str | None) -> int:
+    """Check the contracts of a folder, print each finding, and return the exit code.
+
+    Raises:
+        SettingsError: no folder is named.
+        ContractError: the folder cannot be read, or holds no contract.
+        GitStateError: *against* is no commit.
+        BadParameter: the format is unknown.
+    """
+    if format_ not in set(ReportFormat):
+        raise typer.BadParameter(f"choose from {', '.join(ReportFormat)}", param_hint="--format")
+    chosen = folder or _folder_of_settings(profile)
+    published = contracts_at(chosen, against) if against else FolderContents({}, {}, {})
+    if published.blocked:
+        names = ", ".join(published.blocked)
+        say(f"{against}: contracts of {names} cannot be read there, and count as not published")
+    checked = check_folder(chosen, published.contracts)
+    text = report(checked, ReportFormat(format_), _shown(chosen))
+    if text:
+        sys.stdout.write(f"{text}\n")
+    say(_summary(checked))
+    return Exit.FOUND if any(not each.waived for each in checked.findings) else Exit.DONE
+
+
+def _folder_of_settings(profile: str | None) -> Path:
+    from headrace.config.served_contracts import folder_named  # here, because reading settings takes time
+    from headrace.config.settings import SettingsError
+
+    folder = folder_named(None, profile)
+    if folder is None:
+        raise SettingsError(_MISSING)
+    return folder
+
+
+def _shown(folder: Path) -> Path:
+    """Return a folder as reports name it: within the current one, as forges name files in their repository."""
+    path, here = Path(os.path.abspath(folder)), Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _summary(checked: Checked) -> str:
+    waived = sum(bool(each.waived) for each in checked.findings)
+    problems = counted(len(checked.findings) - waived, "problem")
+    also = f", {waived:,} waived" if waived else ""
+    return f"{counted(checked.versions, 'version')} of {counted(checked.subjects, 'subject')}: {problems}{also}"

@@ -1,0 +1,110 @@
+"""Check of a folder of contracts: each by itself, every version against all earlier ones, and the table of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from headrace.bigquery.columns import COLUMN_DOC, TABLE_DOC
+from headrace.contract_check.check_versions import Broken, compare_versions
+from headrace.contract_check.findings import Finding, Places
+from headrace.schemas.compatibility.rules import Break, Rule
+from headrace.schemas.contradictions import contradictions_beside_events
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.errors import ContractError
+from headrace.schemas.folder import SUFFIX
+from headrace.schemas.model import walk
+from headrace.schemas.registry import Contract, FolderContents, read_folder
+
+_REFUSED: Final = "no waiver counts, because the job refuses such a contract"
+
+
+class Checked(NamedTuple):
+    """The *findings* in the order of files and lines, of contracts of so many *subjects* and *versions*."""
+
+    findings: list[Finding]
+    subjects: int
+    versions: int
+
+
+def check_folder(folder: Path, published: Mapping[SchemaRef, Contract]) -> Checked:
+    """Check every contract of a folder.
+
+    *published* are the contracts of an earlier state: versions that are there must not change, and count as earlier
+    ones of later versions.
+
+    Raises:
+        ContractError: the folder cannot be read, or holds no contract.
+    """
+    found = read_folder(folder)
+    places = Places(found.sources)
+    located = [places.finding(fault) for fault in _faults(found)]
+    for broken in (*_of_changes(found, published), *_of_published(found, published), *_of_docs(found)):
+        located.append(_located(broken, places))
+    located += [_gone(ref) for ref in published if _is_gone(ref, found)]
+    subjects = {ref.subject for ref in found.contracts} | set(found.blocked)
+    ordered = sorted(dict.fromkeys(located), key=lambda each: (each.file, each.line, each.path, each.rule))
+    return Checked(ordered, len(subjects), len(found.contracts))
+
+
+def _faults(found: FolderContents) -> Iterator[ContractError]:
+    """Yield the faults of each contract by itself, and contradictions of what contracts say beside their events."""
+    for error in found.blocked.values():
+        yield from error.faults
+    latest = {ref.subject: contract for ref, contract in sorted(found.contracts.items())}
+    for subject, error in contradictions_beside_events(found.contracts.values(), latest):
+        name = f"{subject}.v{latest[subject].ref.version}.headrace.table"  # of two subjects with one table
+        for each in error.faults:
+            yield each if each.where != subject else ContractError(name, each.why, each.remedy)
+
+
+def _of_changes(found: FolderContents, before: Mapping[SchemaRef, Contract]) -> Iterator[Broken]:
+    contracts = {**before, **found.contracts}
+    for _, refs in groupby(sorted(contracts), key=lambda ref: ref.subject):
+        for broken in compare_versions([contracts[ref] for ref in refs]):
+            if broken.contract.ref in found.contracts:
+                yield broken
+
+
+def _of_published(found: FolderContents, before: Mapping[SchemaRef, Contract]) -> Iterator[Broken]:
+    for ref, contract in found.contracts.items():
+        if ref in before and before[ref].fingerprint != contract.fingerprint:
+            why, remedy = "this version is published, and its content changed", "restore it, and write the next version"
+            yield Broken(contract, Break(Rule.PUBLISHED_VERSION_EDITED, "", why, remedy))
+
+
+def _is_gone(ref: SchemaRef, found: FolderContents) -> bool:
+    """Return whether a published version of a subject is gone; one that is only faulty now is reported as such."""
+    subjects = {each.subject for each in found.contracts}
+    return ref.subject in subjects and f"{ref.subject}.v{ref.version}" not in found.sources
+
+
+def _gone(ref: SchemaRef) -> Finding:
+    name = f"{ref.subject}.v{ref.version}"
+    why, remedy = "this version is published, and its file is gone", "restore it: the job needs it for older events"
+    return Finding(Rule.PUBLISHED_VERSION_EDITED, f"{name}{SUFFIX}", 1, name, why, remedy)
+
+
+def _of_docs(found: FolderContents) -> Iterator[Broken]:
+    """Yield descriptions that are too long; those of the newest version are the ones in BigQuery."""
+    newest = {ref.subject: contract for ref, contract in sorted(found.contracts.items())}
+    for contract in newest.values():
+        docs = [(path, field.doc, COLUMN_DOC) for path, field in walk(contract.record)]
+        derived = [each.field for each in contract.transformations.derived]
+        docs += [(f"headrace.derived.{each.name}", each.doc, COLUMN_DOC) for each in derived]
+        for path, doc, most in [("", contract.doc, TABLE_DOC), *docs]:
+            if len(doc) > most:
+                why = f"its doc has {len(doc):,} characters, and BigQuery shows {most:,} of them"
+                yield Broken(contract, Break(Rule.DOC_TOO_LONG, path, why, "shorten it"))
+
+
+def _located(broken: Broken, places: Places) -> Finding:
+    contract, found = broken.contract, broken.found
+    name = f"{contract.subject}.v{contract.ref.version}"
+    where = f"{name}.{found.where}" if found.where else name
+    against = f"against {' and '.join(f'v{each}' for each in broken.versions)}: " if broken.versions else ""
+    waived = next((each.reason for each in contract.options.waivers if each.names(found)), "")
+    remedy, waived = (f"{found.remedy}; {_REFUSED}", "") if waived and found.is_fatal else (found.remedy, waived)
+    return places.finding(ContractError(where, f"{against}{found.why}", remedy, rule=found.rule), waived)

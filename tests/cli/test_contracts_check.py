@@ -1,0 +1,146 @@
+"""`headrace contracts check`, as a person and a pipeline call it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from headrace.cli.app import app
+from headrace.config.settings import SettingsError
+from headrace.contract_check.check_folder import check_folder
+from headrace.contract_check.git_state import GitStateError
+from headrace.errors import Exit
+from headrace.schemas.errors import ContractError
+from tests.support.contract_folders import commit_all, write_version
+from tests.support.growth import assert_linear
+
+pytestmark = pytest.mark.usefixtures("nothing_set", "no_columns")
+N = ("n", "int")
+
+
+@pytest.fixture
+def no_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The output goes to a pipe, whose lines have no limit."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture
+def folder() -> Path:
+    """Contracts in a folder of the current one, in which a field is gone in the newest version."""
+    place = Path("contracts")
+    write_version(place, 1, N, ("m", "int"))
+    write_version(place, 2, N)
+    return place
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, ["contracts", "check", *words])
+
+
+def test_a_problem_is_printed_with_its_place_and_ends_with_one(folder: Path) -> None:
+    result = run("contracts")
+
+    assert result.exit_code == Exit.FOUND
+    assert result.stdout == (
+        "contracts/thing_happened.v2.avsc:1: FIELD_REMOVED: thing_happened.v2.m: against v1: it is gone, so its column "
+        "is null in rows of new events; keep it, or say in a waiver why nobody reads its column any longer\n"
+    )
+    assert result.stderr == "2 versions of 1 subject: 1 problem\n"
+
+
+def test_a_waiver_is_printed_and_ends_with_zero(folder: Path) -> None:
+    waivers = [{"rule": "FIELD_REMOVED", "field": "m", "reason": "nobody reads it"}]
+    write_version(folder, 2, N, waivers=waivers)
+    result = run("contracts")
+
+    assert result.exit_code == Exit.DONE
+    assert result.stdout.endswith("(waived: nobody reads it)\n")
+    assert result.stderr == "2 versions of 1 subject: 0 problems, 1 waived\n"
+
+
+def test_contracts_without_a_problem_print_nothing(folder: Path) -> None:
+    write_version(folder, 2, N, ("m", "int"))
+    result = run("contracts")
+    assert (result.exit_code, result.stdout) == (Exit.DONE, "")
+
+
+def test_the_folder_comes_from_the_settings_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(run().exception, SettingsError)
+    monkeypatch.setenv("HEADRACE_CONTRACTS", "contracts")
+    assert run().exit_code == Exit.FOUND
+    monkeypatch.delenv("HEADRACE_CONTRACTS")
+    Path("headrace.toml").write_text('contracts = "nowhere"\n[profile.mine]\ncontracts = "contracts"\n')
+    assert run("--profile", "mine").exit_code == Exit.FOUND
+    assert isinstance(run().exception, ContractError)
+
+
+def test_versions_of_a_commit_must_not_change(folder: Path) -> None:
+    write_version(folder, 2, N, ("m", "int"))
+    commit_all(Path.cwd())
+    assert run("contracts", "--against", "HEAD").exit_code == Exit.DONE
+    write_version(folder, 1, N, ("m", "long"))
+    result = run("contracts", "--against", "main", "--format", "github")
+
+    assert result.exit_code == Exit.FOUND
+    assert result.stdout.startswith(
+        "::error file=contracts/thing_happened.v1.avsc,line=1,title=PUBLISHED_VERSION_EDITED::thing_happened.v1: "
+    )
+    assert isinstance(run("contracts", "--against", "nowhere").exception, GitStateError)
+
+
+def test_contracts_of_a_commit_that_cannot_be_read_are_named(folder: Path) -> None:
+    write_version(folder, 2, N, late_after="soon")
+    commit_all(Path.cwd())
+    write_version(folder, 2, N, ("m", "int"))
+    result = run("contracts", "--against", "HEAD")
+
+    assert result.exit_code == Exit.DONE
+    assert result.stderr.splitlines()[0] == (
+        "HEAD: contracts of thing_happened cannot be read there, and count as not published"
+    )
+
+
+@pytest.mark.parametrize("format_", ["json", "junit", "sarif", "github", "text"])
+def test_each_format_names_the_file_within_the_current_folder(folder: Path, format_: str) -> None:
+    for named in ("contracts", str(folder.absolute())):
+        result = run(named, "--format", format_)
+        assert result.exit_code == Exit.FOUND
+        assert "contracts/thing_happened.v2.avsc" in result.stdout
+        assert str(folder.absolute()) not in result.stdout
+    if format_ in ("json", "sarif"):
+        json.loads(result.stdout)
+    if format_ == "junit":
+        ElementTree.fromstring(result.stdout)
+
+
+def test_an_unknown_format_is_refused_with_those_that_there_are() -> None:
+    result = run("contracts", "--format", "yaml")
+    assert result.exit_code == Exit.USAGE
+    assert "choose from text, json, junit, github, sarif" in result.stderr
+
+
+def test_json_has_a_short_form(folder: Path) -> None:
+    assert json.loads(run("contracts", "--json").stdout)["broken"] == 1
+
+
+def test_the_output_fits_a_terminal_of_sixty_columns(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = run("contracts").stdout.splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= 60
+
+
+def test_many_contracts_take_no_quadratic_time(tmp_path: Path) -> None:
+    def work_on(count: int) -> Callable[[], object]:
+        place = tmp_path / str(count)
+        for number in range(count):
+            write_version(place, 1 + number % 2, N, subject=f"thing_{number // 2}")
+        return partial(check_folder, place, {})
+
+    assert_linear(work_on, 400)

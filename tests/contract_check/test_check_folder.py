@@ -1,0 +1,242 @@
+"""What a check finds in a folder of contracts, and the lines on which it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headrace.contract_check.check_folder import check_folder
+from headrace.contract_check.findings import Finding
+from headrace.schemas.compatibility.rules import Rule
+from headrace.schemas.errors import ContractError
+from headrace.schemas.registry import Registry, read_folder
+from tests.support.builders import contract_json
+from tests.support.contract_folders import write_contract, write_version
+
+N = ("n", "int")
+
+
+def found(folder: Path) -> list[Finding]:
+    return check_folder(folder, {}).findings
+
+
+def brief(folder: Path) -> list[tuple[Rule, str]]:
+    return [(each.rule, each.path.removeprefix("thing_happened.")) for each in found(folder)]
+
+
+def line_of(path: Path, text: str) -> int:
+    return next(number for number, line in enumerate(path.read_text().splitlines(), 1) if text in line)
+
+
+def waiver(rule: str, field: str = "", reason: str = "nobody reads it since March") -> dict[str, str]:
+    return {"rule": rule, "reason": reason, **({"field": field} if field else {})}
+
+
+def test_a_folder_without_a_fault_has_no_finding(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N)
+    write_version(tmp_path, 2, N, ("m", ["null", "int"], {"default": None}))
+    write_version(tmp_path, 1, N, subject="other_happened")
+
+    checked = check_folder(tmp_path, {})
+
+    assert (checked.findings, checked.subjects, checked.versions) == ([], 2, 3)
+    Registry.load(tmp_path)
+
+
+def test_a_finding_has_the_line_of_the_field_and_the_versions_that_it_is_against(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N, ("m", "int"))
+    write_version(tmp_path, 2, N, ("m", "int"))
+    file = write_version(tmp_path, 3, N, ("m", "string"))
+
+    (finding,) = found(tmp_path)
+
+    assert (finding.rule, finding.path) == (Rule.TYPE_CHANGED, "thing_happened.v3.m")
+    assert finding.why == "against v1 and v2: int becomes string, so older events cannot be read"
+    assert (finding.file, finding.line) == (file.name, line_of(file, '"name": "m"') - 1)
+
+
+def test_a_break_is_told_of_the_version_that_makes_it(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N, ("m", "int"), table="first_table")
+    write_version(tmp_path, 2, N, table="second_table")
+    write_version(tmp_path, 3, N, table="second_table")
+    write_version(tmp_path, 4, N, table="third_table")
+
+    assert brief(tmp_path) == [
+        (Rule.FIELD_REMOVED, "v2.m"),
+        (Rule.TABLE_CHANGED, "v2.headrace.table"),
+        (Rule.TABLE_CHANGED, "v4.headrace.table"),
+    ]
+
+
+def test_defaults_of_any_kind_are_compared(tmp_path: Path) -> None:
+    labels = ("labels", {"type": "map", "values": "string"}, {"default": {"a": "b"}})
+    write_version(tmp_path, 1, N, labels)
+    write_version(tmp_path, 2, ("n", "string"), labels)
+    assert brief(tmp_path) == [(Rule.TYPE_CHANGED, "v2.n")]
+
+
+def test_versions_are_ordered_by_their_number(tmp_path: Path) -> None:
+    for version in (2, 9, 10):
+        write_version(tmp_path, version, N, *([("m", "int", {"default": 1})] if version > 9 else []))
+    assert found(tmp_path) == []
+
+
+@pytest.mark.parametrize(("setting", "rules"), [("backward", []), ("full", ["v2.m"]), ("full_transitive", ["v2.m"])])
+def test_readers_of_older_versions_count_if_the_contract_promises_them(
+    tmp_path: Path, setting: str, rules: list[str]
+) -> None:
+    write_version(tmp_path, 1, N, ("m", "int"))
+    write_version(tmp_path, 2, N, ("m", "long"), compatibility=setting)
+    assert [path for _, path in brief(tmp_path)] == rules
+
+
+@pytest.mark.parametrize(("setting", "versions"), [("full", []), ("full_transitive", ["v3.m"])])
+def test_a_promise_may_reach_back_to_every_version(tmp_path: Path, setting: str, versions: list[str]) -> None:
+    write_version(tmp_path, 1, N, ("m", "int"))
+    write_version(tmp_path, 2, N, ("m", "long"))
+    write_version(tmp_path, 3, N, ("m", "long"), compatibility=setting)
+    assert [path for _, path in brief(tmp_path)] == versions
+
+
+def test_a_waiver_gives_the_reason_and_is_no_fault(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N, ("m", "int"))
+    waivers = [waiver("FIELD_REMOVED", "m"), waiver("TABLE_CHANGED", reason="the old one is archived")]
+    write_version(tmp_path, 2, N, table="new_things", waivers=waivers)
+
+    assert [(each.rule, each.waived) for each in found(tmp_path)] == [
+        (Rule.FIELD_REMOVED, "nobody reads it since March"),
+        (Rule.TABLE_CHANGED, "the old one is archived"),
+    ]
+
+
+def test_a_waiver_of_a_later_version_does_not_reach_back(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N, ("m", "int"))
+    write_version(tmp_path, 2, N)
+    write_version(tmp_path, 3, N, waivers=[waiver("FIELD_REMOVED", "m")])
+    assert [each.waived for each in found(tmp_path)] == [""]
+
+
+def test_a_waiver_does_not_help_where_the_job_refuses_the_contract(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N)
+    write_version(tmp_path, 2, ("n", "string"), waivers=[waiver("TYPE_CHANGED", "n")])
+
+    (finding,) = found(tmp_path)
+    assert finding.waived == ""
+    assert "no waiver counts" in finding.remedy
+    with pytest.raises(ContractError):
+        Registry.load(tmp_path)
+
+
+def test_a_type_of_a_union_that_is_gone_can_be_waived_for_its_events_become_dead_letters(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, ("f", ["int", "string", "boolean"]))
+    waivers = [waiver("TYPE_CHANGED", "f.boolean_value")]
+    write_version(tmp_path, 2, ("f", ["int", "string"]), waivers=waivers)
+
+    assert [each.waived != "" for each in found(tmp_path)] == [True]
+    Registry.load(tmp_path)
+
+
+def test_what_bigquery_cannot_change_is_told_once_and_not_beside_the_type_itself(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N, ("m", "int"), ("Note", "int", {"default": 1}))
+    write_version(tmp_path, 2, N, ("m", "double"), ("note", "int", {"default": 1}))
+    write_version(tmp_path, 3, ("n", "string"), ("m", "double"), ("note", "int", {"default": 1}))
+
+    assert brief(tmp_path) == [
+        (Rule.FIELD_REMOVED, "v2.Note"),
+        (Rule.BIGQUERY_TYPE_CHANGED, "v2.m"),
+        (Rule.COLUMN_CASE_COLLISION, "v2.note"),
+        (Rule.TYPE_CHANGED, "v3.n"),
+    ]
+
+
+def test_faults_of_single_contracts_have_rules_of_their_own(tmp_path: Path) -> None:
+    described = contract_json(("email", "string", {"pii": {"kind": "email", "mask": "tokenise"}}), ("city", "string"))
+    file = write_contract(tmp_path, 1, described)
+    write_version(tmp_path, 1, N, subject="other_happened", late_after="soon")
+    (tmp_path / "third_happened.v1.avsc").write_text("{")
+
+    assert [(each.rule, each.file, each.line) for each in found(tmp_path)] == [
+        (Rule.CONTRACT_INVALID, "other_happened.v1.avsc", 7),
+        (Rule.PII_UNCLASSIFIED, file.name, line_of(file, '"name": "city"') - 1),
+        (Rule.PII_UNCLASSIFIED, file.name, line_of(file, '"name": "at"') - 1),
+        (Rule.CONTRACT_INVALID, "third_happened.v1.avsc", 1),
+    ]
+
+
+def test_two_subjects_with_one_table_are_told_at_their_tables(tmp_path: Path) -> None:
+    for subject in ("one_happened", "two_happened"):
+        write_version(tmp_path, 1, N, subject=subject, table="things")
+
+    assert [(each.rule, each.path, each.line) for each in found(tmp_path)] == [
+        (Rule.CONTRACT_INVALID, "one_happened.v1.headrace.table", 5),
+        (Rule.CONTRACT_INVALID, "two_happened.v1.headrace.table", 5),
+    ]
+
+
+def test_a_doc_that_bigquery_cuts_is_told_of_the_newest_version(tmp_path: Path) -> None:
+    def described(length: int) -> Any:
+        return ("n", "int", {"doc": "x" * length})
+
+    write_version(tmp_path, 1, described(2_000))
+    assert brief(tmp_path) == [(Rule.DOC_TOO_LONG, "v1.n")]
+    write_version(tmp_path, 2, described(1_024))
+    assert brief(tmp_path) == []
+    contract = contract_json(
+        N, table="thing_happened", derived=[{"name": "d", "type": "long", "expression": "n", "doc": "y" * 1_025}]
+    )
+    write_contract(tmp_path, 3, contract | {"doc": "z" * 16_385})
+    assert brief(tmp_path) == [(Rule.DOC_TOO_LONG, "v3"), (Rule.DOC_TOO_LONG, "v3.headrace.derived.d")]
+
+
+def test_an_annotation_in_a_sidecar_has_the_line_of_the_sidecar(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N, ("m", "int"))
+    schema = contract_json(N)
+    headrace = schema.pop("headrace") | {"table": "elsewhere"}
+    write_contract(tmp_path, 2, schema)
+    lines = [f"{key} = {json.dumps(value)}" for key, value in headrace.items()]
+    sidecar = tmp_path / "thing_happened.v2.headrace.toml"
+    sidecar.write_text("\n".join(lines))
+    assert [(each.rule, each.file) for each in found(tmp_path)] == [(Rule.PII_UNCLASSIFIED, sidecar.name)]
+    lines += ['pii = "none"', "[[waivers]]", 'rule = "FIELD_REMOVED"', 'field = "m"', 'reason = "it moved to billing"']
+    sidecar.write_text("\n".join(lines))
+
+    gone, table = found(tmp_path)
+
+    assert (table.rule, table.file, table.line) == (Rule.TABLE_CHANGED, sidecar.name, 1)
+    assert (gone.rule, gone.waived) == (Rule.FIELD_REMOVED, "it moved to billing")
+
+
+def test_a_published_version_never_changes(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N)
+    write_version(tmp_path, 2, N, ("m", "int", {"default": 1}))
+    write_version(tmp_path, 1, N, subject="other_happened")
+    before = read_folder(tmp_path).contracts
+
+    assert check_folder(tmp_path, before).findings == []
+    write_version(tmp_path, 1, N, late_after="60d")
+    (tmp_path / "thing_happened.v2.avsc").unlink()
+    (tmp_path / "other_happened.v1.avsc").unlink()
+    findings = check_folder(tmp_path, before).findings
+
+    assert [(each.rule, each.file) for each in findings] == [
+        (Rule.PUBLISHED_VERSION_EDITED, "thing_happened.v1.avsc"),
+        (Rule.PUBLISHED_VERSION_EDITED, "thing_happened.v2.avsc"),
+    ], "a subject that is gone as a whole is retired"
+
+
+def test_a_version_is_compared_with_published_ones_that_the_folder_lacks(tmp_path: Path) -> None:
+    write_version(tmp_path / "before", 1, N)
+    write_version(tmp_path / "now", 2, ("n", "string"))
+    findings = check_folder(tmp_path / "now", read_folder(tmp_path / "before").contracts).findings
+    assert [each.rule for each in findings] == [Rule.PUBLISHED_VERSION_EDITED, Rule.TYPE_CHANGED]
+
+
+def test_text_of_contracts_cannot_act_on_a_terminal(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N, ("m", "int"))
+    write_version(tmp_path, 2, N, waivers=[waiver("FIELD_REMOVED", "m", "red \x1b[31m\n::error::")])
+
+    (finding,) = found(tmp_path)
+    assert finding.waived == "red \\x1b[31m\\x0a::error::"
