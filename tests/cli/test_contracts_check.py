@@ -71,7 +71,9 @@ def test_contracts_without_a_problem_print_nothing(folder: Path) -> None:
 
 
 def test_the_folder_comes_from_the_settings_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(run().exception, SettingsError)
+    missing = run().exception
+    assert isinstance(missing, SettingsError)
+    assert "headrace contracts check contracts" in str(missing)
     monkeypatch.setenv("HEADRACE_CONTRACTS", "contracts")
     assert run().exit_code == Exit.FOUND
     monkeypatch.delenv("HEADRACE_CONTRACTS")

@@ -195,7 +195,8 @@ def _definitions(avro: Any, namespace: str, file: str, depth: int) -> Iterator[D
     fields = avro.get("fields")
     inside = [each.get("type") for each in fields if isinstance(each, Mapping)] if isinstance(fields, list) else []
     for each in (avro.get("type"), avro.get("items"), avro.get("values"), *inside):
-        yield from _definitions(each, name.namespace if name else namespace, file, depth + 1)
+        if not isinstance(each, str | None):  # almost every type is a name, which defines nothing
+            yield from _definitions(each, name.namespace if name else namespace, file, depth + 1)
 
 
 def _name_of(avro: Any, namespace: str = "") -> FullName | None:

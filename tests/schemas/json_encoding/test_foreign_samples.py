@@ -75,6 +75,6 @@ def test_a_nil_slice_is_refused_unless_the_convention_is_that_of_go() -> None:
     nil = next(message for message in messages("go") if message["note"])
 
     with pytest.raises(
-        ValueError, match=r"^samples: null, and the field is not optional at byte \d+; .*null = \"empty\""
+        ValueError, match=r"^samples: null, and the field is not optional at byte \d+; .*\"null\": \"empty\""
     ):
         read_json_as("fallback", RECORDS[nil["schema"]], CONVENTIONS["jackson"], nil["text"])
