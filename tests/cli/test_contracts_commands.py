@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from headrace.cli.app import app
+from headrace.cli.commands.contracts_import import _revisions
 from headrace.config.settings import SettingsError
 from headrace.schema_registry.pin_file import PinFile, PinKey, SubjectPins
 from headrace.schema_registry.registry_errors import ImportConflictError, RegistryAwayError
@@ -53,6 +54,12 @@ def test_an_import_says_what_is_left_to_declare(server: RegistryServer) -> None:
     Path("mine/order_placed.v1.headrace.toml").write_text("")
     again = run("import", "orders-value", "--from", server.url, "--contracts", "mine", "--subject", "order_placed")
     assert "annotate" not in again.stderr
+
+
+@pytest.mark.parametrize(("sidecar", "words"), [("json", '"revisions": ["a1"]'), ("toml", 'revisions = ["a1"]')])
+def test_revisions_are_told_in_the_form_of_the_sidecar(tmp_path: Path, sidecar: str, words: str) -> None:
+    (tmp_path / f"orders.v1.headrace.{sidecar}").touch()
+    assert _revisions(tmp_path, "orders.v1.avsc", ["a1"]) == words
 
 
 def test_an_import_takes_registry_and_folder_from_the_settings(server: RegistryServer) -> None:

@@ -197,6 +197,11 @@ WRONG: list[tuple[str, str]] = [
 ]
 
 
+def test_a_sidecar_in_json_is_refused_in_the_words_of_json(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r'write "pii": "none", or classify each field, such as "fields": \{'):
+        load(tmp_path, json.dumps(tomllib.loads(TABLE)), "order_placed.v1.headrace.json")
+
+
 @pytest.mark.parametrize(("sidecar", "why"), WRONG, ids=[why for _, why in WRONG])
 def test_a_wrong_sidecar_is_refused_with_its_remedy(tmp_path: Path, sidecar: str, why: str) -> None:
     with pytest.raises(ContractError, match=why):
