@@ -113,7 +113,7 @@ def test_the_waiver_of_the_page_is_one_in_both_forms(tmp_path: Path) -> None:
     schema = contract_json(("n", "int"))
     lines = [f"{key} = {json.dumps(value)}" for key, value in schema.pop("headrace").items()]
     write_contract(tmp_path, 2, schema)
-    (tmp_path / "thing_happened.v2.headrace.toml").write_text("\n".join([*lines, 'pii = "none"', toml]))
+    (tmp_path / "thing_happened.v2.headrace.toml").write_text("\n".join([*lines, toml]))
     (beside,) = check_folder(tmp_path, {}).findings
 
     assert inline.waived == beside.waived == "nobody reads it since March"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,6 +18,7 @@ from headrace.schemas.errors import ContractError
 from headrace.schemas.folder import SUFFIX
 from headrace.schemas.model import walk
 from headrace.schemas.registry import Contract, FolderContents, read_folder
+from headrace.schemas.suggestions import suggest_fields
 
 _REFUSED: Final = "no waiver counts, because the job refuses such a contract"
 
@@ -41,7 +43,8 @@ def check_folder(folder: Path, published: Mapping[SchemaRef, Contract]) -> Check
     found = read_folder(folder)
     places = Places(found.sources)
     located = [places.finding(fault) for fault in _faults(found)]
-    for broken in (*_of_changes(found, published), *_of_published(found, published), *_of_docs(found)):
+    changes = (*_of_changes(found, published), *_of_published(found, published))
+    for broken in (*changes, *_of_names(found), *_of_docs(found)):
         located.append(_located(broken, places))
     located += [_gone(ref) for ref in published if _is_gone(ref, found)]
     subjects = {ref.subject for ref in found.contracts} | set(found.blocked)
@@ -87,10 +90,28 @@ def _gone(ref: SchemaRef) -> Finding:
     return Finding(Rule.PUBLISHED_VERSION_EDITED, f"{name}{SUFFIX}", 1, name, why, remedy)
 
 
+def _of_names(found: FolderContents) -> Iterator[Broken]:
+    """Yield fields that seem personal, in the newest version of subjects that are declared free of personal data."""
+    for contract in _newest(found):
+        if any(field.pii is not None for _, field in walk(contract.record)):
+            continue
+        for each in suggest_fields(contract.record, json.loads(contract.json)):
+            if each.pii is not None:
+                why = f"seems personal by {each.why}, and the contract says that the subject has no personal data"
+                remedy = "classify the fields of the subject, or waive the rule for this field with the reason"
+                suspected = Break(Rule.PII_SUSPECTED, each.path, why, remedy)
+                yield Broken(_answering(found, contract, suspected), suspected)
+
+
+def _answering(found: FolderContents, newest: Contract, suspected: Break) -> Contract:
+    """Return the version that waives what is suspected, because a later one need not repeat it; else the newest."""
+    versions = (each for each in found.contracts.values() if each.subject == newest.subject)
+    return next((each for each in versions if any(one.names(suspected) for one in each.options.waivers)), newest)
+
+
 def _of_docs(found: FolderContents) -> Iterator[Broken]:
     """Yield descriptions that are too long; those of the newest version are the ones in BigQuery."""
-    newest = {ref.subject: contract for ref, contract in sorted(found.contracts.items())}
-    for contract in newest.values():
+    for contract in _newest(found):
         docs = [(path, field.doc, COLUMN_DOC) for path, field in walk(contract.record)]
         derived = [each.field for each in contract.transformations.derived]
         docs += [(f"headrace.derived.{each.name}", each.doc, COLUMN_DOC) for each in derived]
@@ -98,6 +119,11 @@ def _of_docs(found: FolderContents) -> Iterator[Broken]:
             if len(doc) > most:
                 why = f"its doc has {len(doc):,} characters, and BigQuery shows {most:,} of them"
                 yield Broken(contract, Break(Rule.DOC_TOO_LONG, path, why, "shorten it"))
+
+
+def _newest(found: FolderContents) -> Iterable[Contract]:
+    """Return the newest version of each subject."""
+    return {ref.subject: contract for ref, contract in sorted(found.contracts.items())}.values()
 
 
 def _located(broken: Broken, places: Places) -> Finding:
