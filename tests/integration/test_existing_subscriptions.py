@@ -17,6 +17,7 @@ from headrace.config.subscription_settings import SubscriptionSettings
 from headrace.core.plan_changes import Note
 from headrace.core.plan_refusals import ProvisionError
 from headrace.core.resource_names import Names
+from headrace.dev.pubsub_services import PubsubService
 from headrace.engine.embedded import Embedded
 from headrace.provision import Clients, plan
 from headrace.removal.items import Fate
@@ -233,4 +234,8 @@ def test_the_backlog_of_an_existing_subscription_is_counted(project: str, team: 
     existing = team.subscribe("orders-to-bq")
     service = reading(project, existing)
     team.publish("Rome", "Oslo")
-    assert read_backlogs(service.names, lambda: 0.0).by_subscription[existing].messages == 2
+    found = read_backlogs(service.names, lambda: 0.0)
+    if PubsubService.chosen("") is PubsubService.BROKER:
+        assert found.by_subscription[existing].messages == 2
+    else:
+        assert "does not count" in found.unknown
