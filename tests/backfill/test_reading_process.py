@@ -28,6 +28,7 @@ OURS = ("benchmarks", "dags/headrace_dags", "deploy", "docker", "producers", "sc
 STARTERS = {
     "schemas/build_wheels.py",
     "stream/headrace/console/editor.py",
+    "stream/headrace/contract_check/git_state.py",
     "stream/headrace/deploy/gcloud.py",
     "stream/headrace/runtime/processes.py",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def value(text: str) -> Any:
         ("007", "007"),
         ("0x10", "0x10"),
         ("12:30:45", "12:30:45"),
+        ("0E0", Decimal(0)),
         ("1_000", "1_000"),
         (".inf", ".inf"),
         ("2026-01-31", "2026-01-31"),
@@ -68,7 +70,12 @@ def test_json_is_read_as_a_reader_of_json_reads_it(given: Any) -> None:
         assert value(text) == read_json(text)
 
 
-@given(st.dictionaries(st.text(), st.text() | st.integers() | st.booleans() | st.none(), min_size=1))
+# PyYAML writes these texts without quotes: in YAML 1.1 a number has a point before its exponent, in JSON it need not.
+POINTLESS = re.compile(r"-?[0-9]+[eE][-+]?[0-9]+")
+TEXTS = st.text().filter(lambda text: not POINTLESS.fullmatch(text))
+
+
+@given(st.dictionaries(st.text(), TEXTS | st.integers() | st.booleans() | st.none(), min_size=1))
 def test_what_a_writer_of_yaml_writes_is_read_back(given: dict[str, Any]) -> None:
     if "<<" not in given:
         assert value(yaml.safe_dump(given)) == given

@@ -15,6 +15,7 @@ from headrace.core.engine_report import SOCKET
 from headrace.engine.embedded import Embedded
 from headrace.engine.report import Reporter
 from headrace.engine.status_socket import pages_of, serving_status
+from headrace.schemas.errors import ContractError
 from headrace.status.ask_engine import engine_report, tapped
 from tests.support.builders import a_contract, a_tokenised_contract
 from tests.support.engines import World, a_message
@@ -56,7 +57,9 @@ def test_the_report_has_the_counts_the_versions_and_the_journal(tmp_path: Path) 
 
 
 def test_a_subject_whose_contract_is_invalid_is_in_the_report(tmp_path: Path) -> None:
-    world = World(tmp_path, [THINGS], blocked={"refunded": ValueError("refunded.v1.avsc: line 3: no such type")})
+    world = World(
+        tmp_path, [THINGS], blocked={"refunded": ContractError("refunded.v1.total", "no such type", "use double")}
+    )
     engine = world.engine()
     with running(engine) as reporter:
         wait_for(lambda: bool(engine.status.subjects["refunded"].in_the_way))

@@ -93,7 +93,7 @@ class Home:
 def test_tests_and_the_lines_of_the_workflow_pass(arguments: Sequence[str], tmp_path: Path) -> None:
     home = Home(tmp_path / "our first events, ünï", "a-project", *arguments)
     lines = workflow_lines(home.folder)
-    assert lines == ["pip install -r requirements-dev.txt", "headrace test", "pytest"]
+    assert lines == ["pip install -r requirements-dev.txt", "headrace contracts check", "headrace test", "pytest"]
     for line in lines[1:]:  # tests/new_user.py installs
         home.run("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", line)
     collected = home.run("pytest", "--collect-only", "--quiet")

@@ -198,7 +198,9 @@ WRONG: list[tuple[str, str]] = [
 
 
 def test_a_sidecar_in_json_is_refused_in_the_words_of_json(tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match=r'write "pii": "none", or classify each field, such as "fields": \{'):
+    with pytest.raises(
+        ContractError, match=r'write "pii": "none", or classify each field, such as "email" with "pii": \{'
+    ):
         load(tmp_path, json.dumps(tomllib.loads(TABLE)), "order_placed.v1.headrace.json")
 
 
