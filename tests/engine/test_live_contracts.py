@@ -13,7 +13,7 @@ import pytest
 from google.api_core.exceptions import Forbidden
 
 from headrace.config.settings import SettingsError
-from headrace.engine.contract_watch import ContractWatch
+from headrace.engine.contract_watch import AGAIN_SECONDS, ContractWatch
 from headrace.engine.embedded import Embedded
 from headrace.engine.live_contracts import LiveContracts
 from headrace.engine.status import CONTRACT, SubjectStatus
@@ -204,7 +204,8 @@ class Folder:
         self.failure: Exception | None = None
         job = World(path.parent, [FIRST]).job()
         self.contracts, self.status = LiveContracts(job), SubjectStatus("contracts")
-        self.watch = ContractWatch(path, self._load, self.contracts, self.status)
+        self.now = 0.0
+        self.watch = ContractWatch(path, self._load, self.contracts, self.status, lambda: self.now)
 
     def write(self, version: int, *fields: Any) -> None:
         self.file(version).write_text(json.dumps(contract_json(*fields)))
@@ -266,6 +267,23 @@ def test_the_only_subject_may_be_refused_and_mended(folder: Folder) -> None:
     folder.file(2).unlink()
     folder.look()
     assert (folder.versions, dict(folder.contracts.job.registry.blocked)) == ([1], {})
+
+
+@pytest.mark.parametrize(
+    "failure", [ContractError("thing_happened.v1", "cannot be read", "wait"), SettingsError("topics: wrong")]
+)
+def test_a_fault_that_goes_without_a_change_of_the_files_is_noticed(folder: Folder, failure: Exception) -> None:
+    folder.failure = failure
+    folder.look()
+    assert folder.loaded == 1
+    folder.failure = None
+    folder.look(5)
+    assert folder.loaded == 1, "not at each look"
+
+    folder.now += AGAIN_SECONDS
+    folder.look(3)
+
+    assert (folder.loaded, folder.versions, folder.status.in_the_way) == (2, [1], {})
 
 
 def empty(folder: Folder) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -19,6 +21,7 @@ from headrace.schemas.registry import Registry
 from headrace.schemas.sidecar import SIDECARS
 
 LOOK_SECONDS: Final = 2.0
+AGAIN_SECONDS: Final = 30.0  # after a load with a fault: a file may be readable again without a change
 _LOG = structlog.get_logger("headrace")
 _Stamp: TypeAlias = tuple[tuple[str, int, int, int], ...]
 
@@ -27,11 +30,17 @@ class ContractWatch:
     """Looks at *folder*, and passes the contracts that *load* returns to *contracts*.
 
     Files are read once they have stayed the same from one look to the next, so a copy in progress is not read. While
-    the folder cannot be read, or is empty, the job goes on with the contracts that it has. *status* says why.
+    the folder cannot be read, or is empty, the job goes on with the contracts that it has. *status* says why. *seconds*
+    is a monotonic clock.
     """
 
     def __init__(
-        self, folder: Path, load: Callable[[], Registry], contracts: LiveContracts, status: SubjectStatus
+        self,
+        folder: Path,
+        load: Callable[[], Registry],
+        contracts: LiveContracts,
+        status: SubjectStatus,
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._load = load
@@ -39,6 +48,8 @@ class ContractWatch:
         self._status = status
         self._seen: _Stamp = ()
         self._used: _Stamp = ()
+        self._seconds = seconds
+        self._again_at = math.inf
         self.look_seconds = LOOK_SECONDS
 
     def run(self, stop: threading.Event) -> None:
@@ -57,18 +68,20 @@ class ContractWatch:
             self._keep(f"{self._folder}: no contract")
             return
         is_settled, self._seen = stamp == self._seen, stamp
-        if is_settled and stamp != self._used:
-            self._used = stamp
-            self._use()
+        if is_settled and (stamp != self._used or self._seconds() >= self._again_at):
+            self._used, self._again_at = stamp, math.inf
+            if not self._use():
+                self._again_at = self._seconds() + AGAIN_SECONDS
 
-    def _use(self) -> None:
+    def _use(self) -> bool:
+        """Use what is in the folder; return whether all of it is accepted."""
         try:
             found = self._load()
         except ContractError as error:  # no subject is left
             found = Registry({}, {each: _own(error, each) for each in self._contracts.subjects})
         except SettingsError as error:
             self._keep(str(error))
-            return
+            return False
         changed = self._contracts.replace(found)
         self._status.unblock(CONTRACTS)
         if changed:
@@ -78,6 +91,7 @@ class ContractWatch:
         new = self._contracts.not_served(found)
         if new:
             self._status.notice(CONTRACTS, f"{', '.join(new)}: new subjects; restart the job to serve them")
+        return not found.blocked
 
     def _keep(self, problem: str) -> None:
         self._seen = ()
