@@ -18,7 +18,7 @@ from random import Random
 from typing import Any
 
 from headrace.bigquery.event_table import arrow_schema
-from headrace.schemas.columns import Columns
+from headrace.schemas.columns import Columns, decoder_kind
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import UndecodableError
 from headrace.steps.decode.fallback import FallbackColumns
@@ -30,7 +30,8 @@ from tests.support.writing import write_again
 
 BATCH = 100
 FALLBACK_EVERY = 10  # one of so many batches is read by the pure-Python fallback and the strict decoder too
-CPU_SECONDS = 0.050
+CPU_SECONDS = 0.050 if decoder_kind() == "compiled" else 0.500  # the pure-Python fallback is several times slower
+MEASURED = 3  # times that a payload above the limit is measured; the least counts, because other processes disturb
 EXTRA_KIB = 50 * 1024
 
 
@@ -73,13 +74,17 @@ class Fuzzer:
         except Exception as error:  # any error is a finding
             self._bad(f"raised {type(error).__name__}: {error}", subject, b"".join(messages))
 
-    def _measured(self, place: int, messages: list[bytes]) -> tuple[list[Any], dict[int, UndecodableError]]:
+    def _measured(
+        self, place: int, messages: list[bytes], times: int = MEASURED
+    ) -> tuple[list[Any], dict[int, UndecodableError]]:
         began, resident = time.process_time(), _resident()
         batch, refused = self._read(self._columns[place], place, messages)
         spent, extra = time.process_time() - began, _resident() - resident
         if len(messages) > 1 and (spent > CPU_SECONDS or extra > EXTRA_KIB):
             for message in messages:  # which of them was it?
                 self._measured(place, [message])
+        elif spent > CPU_SECONDS and times > 1:
+            return self._measured(place, messages, times - 1)
         else:
             if spent > CPU_SECONDS:
                 self._bad(f"took {spent * 1000:.0f} ms", self._subjects[place], messages[0])

@@ -9,15 +9,17 @@ from typing import Final
 
 from headrace.schemas.source_nodes import Node
 
-_GAP: Final = re.compile(r"(?:[ \t\r\n,]|#[^\n]*)*+")  # between statements, and between items
-_KEY: Final = re.compile(r"""[ \t]*("(?:[^"\\\n]|\\.)*+"|'[^'\n]*+'|[A-Za-z0-9_-]++)[ \t]*""")
+# No possessive group: before 3.11.5, Python matches one wrongly if its parts may have several lengths. What the choices
+# begin with differs, so the time grows with the length of a text all the same.
+_GAP: Final = re.compile(r"(?:[ \t\r\n,]|#[^\n]*)*")  # between statements, and between items
+_KEY: Final = re.compile(r"""[ \t]*("(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[A-Za-z0-9_-]+)[ \t]*""")
 _TEXT: Final = re.compile(
-    r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*+"{3,5}|'
-    r"'''(?:[^']|'{1,2}(?!'))*+'{3,5}|"
-    r""""(?:[^"\\\n]|\\.)*+"|'[^'\n]*+\'""",
+    r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*"{3,5}|'
+    r"'''(?:[^']|'{1,2}(?!'))*'{3,5}|"
+    r""""(?:[^"\\\n]|\\.)*"|'[^'\n]*\'""",
     re.DOTALL,
 )
-_SCALAR: Final = re.compile(r"[^\s,\]}#]++")
+_SCALAR: Final = re.compile(r"[^\s,\]}#]+")
 
 
 def read_toml(text: str) -> Node:
