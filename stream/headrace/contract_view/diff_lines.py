@@ -10,8 +10,8 @@ from headrace.contract_view.diff_tables import TableChange
 from headrace.contract_view.view_lines import change, paragraph, section
 
 _BY_HAND: Final = "by hand, after the job is stopped"
-_ORDER: Final = "only keys that Headrace does not read, or the order of fields, are otherwise"
-_SAME: Final = "nothing is otherwise"
+_ORDER: Final = "only an order, or keys that Headrace does not read, changed"
+_SAME: Final = "no difference"
 
 
 def diff_json(diff: ContractDiff) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from headrace.bigquery.column_changes import evolved_columns, merge_columns
 from headrace.bigquery.column_renames import renames_between
 from headrace.bigquery.columns import TABLE_DOC, description
 from headrace.bigquery.row_columns import OWN_COLUMNS
-from headrace.contract_view.table_alterations import alterations, rename_alterations, sql_text
+from headrace.contract_view.table_alterations import Alteration, alterations, rename_alterations, sql_text
 from headrace.schemas.classification import Mask
 from headrace.schemas.model import walk
 from headrace.schemas.registry import Contract
@@ -49,11 +49,19 @@ def diff_tables(before: Sequence[Contract], after: Sequence[Contract]) -> TableD
     wanted, refusals = evolved_columns(after, OWN_COLUMNS)
     named, there_then = rename_alterations(there, renames)
     merged = merge_columns(there_then, wanted, table)
-    steps = [*named, *alterations(there_then, merged.columns)]
+    impossible = [each for each in named if each.within or each.old in _clustered(old)]
+    steps = [*(each for each in named if each not in impossible), *alterations(there_then, merged.columns)]
     changes = [TableChange(each.told(table), each.has_statement, each.by_hand) for each in steps]
     refused = [each for each in (*refusals, *merged.refusals) if each not in known]
-    told = [f"{each.name}: {each.why}; {each.remedy}" for each in refused]
+    told = [*map(_not_renamed, impossible), *(f"{each.name}: {each.why}; {each.remedy}" for each in refused)]
     return TableDiff(table, [*changes, *_properties(old, new)], told)
+
+
+def _not_renamed(rename: Alteration) -> str:
+    what = "a column within a record" if rename.within else "a column that the table is clustered by"
+    name = ".".join((*rename.within, rename.column.name))
+    remedy = "keep the field's old name, or name another table in the contract"
+    return f"{name}: the table has this column as {rename.old}, and BigQuery cannot rename {what}; {remedy}"
 
 
 def _properties(old: Contract, new: Contract) -> Iterator[TableChange]:

@@ -108,7 +108,7 @@ def listed(subject: Subject) -> dict[str, Any]:
             "personal": len(personal_fields(newest)),
         }
     fault = subject.refused.faults[0] if subject.refused else None
-    return row | {"state": subject.state if fault is None else f"{subject.state}: {fault}"}
+    return row | {"state": subject.state, "fault": str(fault or "")}
 
 
 def event_time_of(contract: Contract) -> str:
