@@ -50,7 +50,8 @@ def contract_versions(ctx: typer.Context, incomplete: str) -> list[str]:
     from headrace.config.served_contracts import folder_named
     from headrace.schemas.folder import SUFFIX
 
-    folder, subject = folder_named(ctx.params.get("contracts"), ctx.params.get("profile")), ctx.params.get("subject")
+    folder = folder_named(ctx.params.get("contracts"), ctx.params.get("profile"))
+    subject = ctx.params.get("subject") or next(iter(ctx.args), None)  # in args while an option lacks its value
     names = (each.name.removesuffix(SUFFIX) for each in folder.glob(f"*{SUFFIX}")) if folder and subject else ()
     numbers = (version for name, _, version in (each.rpartition(".v") for each in names) if name == subject)
     return sorted((each for each in numbers if each.isdecimal()), key=int)

@@ -1,4 +1,4 @@
-"""What a contract declares beside its fields, as names and values: annotations, and the graph of its rows."""
+"""Annotations of a contract, and the way of its rows, as names and values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes from one version of a contract to another: contract, masks, table, graph, and the rules it breaks."""
+"""Comparison of two versions of a contract: annotations, fields, masks, table, graph, and the rules that break."""
 
 from __future__ import annotations
 

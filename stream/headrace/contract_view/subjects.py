@@ -38,7 +38,7 @@ class Subject(NamedTuple):
 
     @property
     def newest(self) -> Contract:
-        """The newest version that can be read; raises the fault of the subject if there is none."""
+        """The newest version that can be read; raises the fault of the subject if no version can be."""
         if self.versions:
             return self.versions[-1]
         raise self.refused or UnknownSchemaError(f"no contract for subject {self.name!r} here")
@@ -104,7 +104,7 @@ def listed(subject: Subject) -> dict[str, Any]:
         row |= {
             "table": newest.options.table,
             "event_time": event_time_of(newest),
-            "fields": len(list(event_fields(newest))),
+            "fields": len({each.field for each in event_fields(newest)}),
             "personal": len(personal_fields(newest)),
         }
     fault = subject.refused.faults[0] if subject.refused else None

@@ -46,7 +46,7 @@ class Alteration(NamedTuple):
         return self.step is Step.RENAME
 
     def told(self, table: str) -> str:
-        """Return the statement, with its semicolon, or a sentence where there is none."""
+        """Return the statement, with its semicolon, or a sentence where BigQuery has no statement."""
         if self.has_statement:
             return f"ALTER TABLE `{table}` {self._action()};"
         name = ".".join((*self.within, self.column.name))
