@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from headrace.contract_view.diff_tables import TableChange, TableDiff, diff_tables
-from tests.support.builders import a_contract
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.registry import parse_contract
+from tests.support.builders import a_contract, contract_json
 
 N = ("n", "int")
 
@@ -87,3 +90,15 @@ def test_what_bigquery_cannot_change_is_refused_in_the_version_that_changes_it()
     assert diff(*listed[:2]).refused == [
         "thing_happened.v2.n: BigQuery cannot change INT64 to FLOAT64; add a field instead"
     ]
+    assert diff(*listed, before=2).refused == []
+
+
+def test_the_description_of_a_table_with_tokens_is_written_by_headrace_alone() -> None:
+    def described(mask: str) -> TableDiff:
+        email = {"name": "email", "type": "string", "pii": {"kind": "email", "mask": mask}}
+        made = [json.dumps(contract_json(email) | {"doc": doc}) for doc in ("", "Orders")]
+        old, new = (parse_contract(SchemaRef("order_placed", n), text) for n, text in enumerate(made, 1))
+        return diff_tables([old], [old, new])
+
+    assert texts(described("redact")) == ['ALTER TABLE `things` SET OPTIONS (description="Orders");']
+    assert described("tokenise").changes == [TableChange("the description of the table is another one", is_sql=False)]

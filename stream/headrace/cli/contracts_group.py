@@ -11,12 +11,12 @@ from headrace.cli import completion
 from headrace.cli.command_group import command_group
 from headrace.cli.options import Contracts, Format, Journal, Profile, examples, with_json
 
-contracts_app = command_group("List, check, import and annotate contracts, and pin schema ids.")
+contracts_app = command_group("Show, check, import and annotate contracts.")
 
 
 @contracts_app.callback()
 def contracts() -> None:
-    """List, check, import and annotate contracts, and pin schema ids."""
+    """Show, check, import and annotate contracts."""
 
 
 @contracts_app.command(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from headrace.bigquery.column_changes import evolved_columns, merge_columns
 from headrace.bigquery.column_renames import renames_between
 from headrace.bigquery.columns import TABLE_DOC, description
 from headrace.bigquery.row_columns import OWN_COLUMNS
 from headrace.contract_view.table_alterations import Alteration, alterations, rename_alterations, sql_text
+from headrace.core.plan_refusals import Refusal
 from headrace.schemas.classification import Mask
 from headrace.schemas.model import walk
 from headrace.schemas.registry import Contract
+
+_TABLE_OR_VERSION: Final = re.compile(r"^[^.]+(\.v\d+)?\.")
 
 
 class TableChange(NamedTuple):
@@ -52,9 +56,22 @@ def diff_tables(before: Sequence[Contract], after: Sequence[Contract]) -> TableD
     impossible = [each for each in named if each.within or each.old in _clustered(old)]
     steps = [*(each for each in named if each not in impossible), *alterations(there_then, merged.columns)]
     changes = [TableChange(each.told(table), each.has_statement, each.by_hand) for each in steps]
-    refused = [each for each in (*refusals, *merged.refusals) if each not in known]
-    told = [*map(_not_renamed, impossible), *(f"{each.name}: {each.why}; {each.remedy}" for each in refused)]
+    told = [*map(_not_renamed, impossible), *_new_refusals(known, (*refusals, *merged.refusals))]
     return TableDiff(table, [*changes, *_properties(old, new)], told)
+
+
+def _new_refusals(known: Sequence[Refusal], found: Sequence[Refusal]) -> Iterator[str]:
+    """Yield each refusal once that was not there before; every later version refuses the same change again."""
+    told = {(_column_of(each), each.why) for each in known}
+    for each in found:
+        if (key := (_column_of(each), each.why)) not in told:
+            told.add(key)
+            yield f"{each.name}: {each.why}; {each.remedy}"
+
+
+def _column_of(refusal: Refusal) -> str:
+    """Return the path of the column, without the table or the version that the refusal names."""
+    return _TABLE_OR_VERSION.sub("", refusal.name)
 
 
 def _not_renamed(rename: Alteration) -> str:
