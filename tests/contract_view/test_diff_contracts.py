@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from headrace.schemas.compatibility.rules import Rule
 from headrace.schemas.registry import Contract
 from tests.support.builders import a_contract
 from tests.support.edited_contracts import Versions, versions
+from tests.support.growth import assert_linear
 from tests.support.strategies import FIXED_PROFILE, contracts
 
 N = ("n", "int")
@@ -94,6 +96,16 @@ def test_masks_are_compared_where_they_are_declared() -> None:
     assert changed([email("omit")], [N], {}, {}).masks == [Difference("email", "", "email: omit", "")]
 
 
+def test_masks_of_the_columns_of_messages_are_compared_too() -> None:
+    def keyed(mask: str) -> dict[str, Any]:
+        return {"metadata": {"key": {"attribute": "kafka.key", "pii": {"kind": "key", "mask": mask}}}}
+
+    found = changed([email("redact")], [email("redact")], keyed("redact"), keyed("tokenise"))
+    assert found.masks == [Difference("headrace.metadata.key", "", "key: redact", "key: tokenise")]
+    assert Difference("metadata.key.pii.mask", "", "redact", "tokenise") in found.settings
+    assert "MASK_WEAKENED" in {each.rule for each in found.rules}
+
+
 def test_settings_count_with_their_defaults() -> None:
     assert changed([N], [N], {}, {"partition": "day", "compatibility": "backward"}).is_empty
     assert changed([N], [N], {"late_after": "30d"}, {"late_after": "7d"}).settings == [
@@ -132,3 +144,12 @@ def test_the_graph_is_compared_piece_by_piece() -> None:
 def test_an_edited_version_is_a_broken_rule() -> None:
     found = diff(a_contract(N), a_contract(("n", "long")))
     assert [each.rule for each in found.rules] == ["PUBLISHED_VERSION_EDITED"]
+
+
+def test_many_changes_take_no_quadratic_time() -> None:
+    def work_on(count: int) -> Callable[[], object]:
+        old = a_contract(*((f"f{number}", "int") for number in range(count)))
+        new = a_contract(*({"name": f"f{number}", "type": "long", "doc": "n"} for number in range(count)), version=2)
+        return lambda: diff(old, new)
+
+    assert_linear(work_on, 200)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from headrace.contract_view.subjects import Subject
 from headrace.schemas.model import walk
 from headrace.schemas.registry import Contract
 from tests.support.builders import a_contract
+from tests.support.growth import assert_linear
 from tests.support.strategies import FIXED_PROFILE, contracts
 
 N = ("n", "int")
@@ -89,6 +90,17 @@ def test_fields_within_a_field_that_is_not_stored_go_with_it() -> None:
     assert [each["field"] for each in contract_json(alone(contract), contract)["not_stored"]] == ["card"]
 
 
+def test_columns_of_messages_and_derived_ones_are_columns_without_a_field() -> None:
+    more: dict[str, Any] = {
+        "metadata": {"key": {"attribute": "kafka.key", "pii": "none"}},
+        "derived": [{"name": "twice", "type": "long", "expression": "n * 2", "doc": "Doubled"}],
+        "fields": {"n": {"pii": "none"}, "at": {"pii": "none"}},
+    }
+    views = {each.column: each for each in field_views(a_contract(N, pii=None, **more)) if not each.field}
+    assert list(views)[:2] == ["key", "twice"]
+    assert (views["key"].bigquery, views["twice"].doc) == ("STRING", "Doubled")
+
+
 def test_every_annotation_is_shown() -> None:
     given: dict[str, Any] = {
         "cluster": ["n"],
@@ -113,3 +125,14 @@ def test_a_line_fits_sixty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = list(contract_lines(alone(a_contract(field)), a_contract(field)))
     assert max(map(len, lines)) <= 60
     assert "\x1b" not in "".join(lines)
+
+
+def test_many_fields_take_no_quadratic_time() -> None:
+    def work_on(count: int) -> Callable[[], object]:
+        fields = [
+            {"name": f"f{number}", "type": "string", "pii": {"kind": "card", "mask": "omit"}} for number in range(count)
+        ]
+        contract = a_contract(*fields)
+        return lambda: text(contract)
+
+    assert_linear(work_on, 400)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from headrace.contract_view.contract_settings import graph_of, settings_of, waivers_of
@@ -27,7 +27,7 @@ def contract_json(subject: Subject, contract: Contract) -> dict[str, Any]:
         "faults": [str(each) for each in subject.refused.faults] if subject.refused else [],
         "settings": settings,
         "columns": [each._asdict() for each in views if each.column],
-        "not_stored": [each._asdict() for each in views if not each.column and _is_outermost(each, views)],
+        "not_stored": [each._asdict() for each in _not_stored(views)],
         "graph": graph_of(contract),
         "waivers": [each._asdict() for each in contract.options.waivers],
         "notices": list(contract.notices),
@@ -48,21 +48,17 @@ def contract_lines(subject: Subject, contract: Contract) -> Iterator[str]:
     yield from section("table", labelled(table))
     yield from section("contract", labelled({name: settings[name] for name in settings if name not in _IN_HEADING}))
     yield from section("columns", (line for each in views if each.column for line in _column(each)))
-    omitted = (each for each in views if not each.column and _is_outermost(each, views))
-    yield from section("not stored", (line for each in omitted for line in _not_stored(each)))
+    yield from section("not stored", (line for each in _not_stored(views) for line in _without_column(each)))
     yield from section("graph", labelled(graph_of(contract)))
     yield from section("waivers", labelled(waivers_of(contract)))
     yield from section("notices", (line for each in contract.notices for line in paragraph(each, 2)))
 
 
-def _is_outermost(view: FieldView, views: list[FieldView]) -> bool:
-    """Return whether no field around it is without a column of its own content; those inside go with it."""
-    outer = view.field.rpartition(".")[0]
-    return not outer or any(each.field == outer and each.column and not _is_leaf(each) for each in views)
-
-
-def _is_leaf(view: FieldView) -> bool:
-    return view.bigquery != "RECORD"
+def _not_stored(views: Sequence[FieldView]) -> list[FieldView]:
+    """Return the fields without a column, without those within one of them or within a token."""
+    records = {each.field for each in views if each.bigquery == "RECORD"}
+    outer = ((each, each.field.rpartition(".")[0]) for each in views if not each.column)
+    return [each for each, around in outer if not around or around in records]
 
 
 def _column(view: FieldView) -> Iterator[str]:
@@ -73,7 +69,7 @@ def _column(view: FieldView) -> Iterator[str]:
     yield from _facts(view)
 
 
-def _not_stored(view: FieldView) -> Iterator[str]:
+def _without_column(view: FieldView) -> Iterator[str]:
     yield from paragraph(f"{view.field}  {view.type_and_default}", 2)
     yield from _facts(view)
 
