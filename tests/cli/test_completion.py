@@ -43,6 +43,16 @@ def test_subjects_are_those_of_the_contracts_wherever_they_are_named(tmp_path: P
     assert named == ["flight_departed"]
 
 
+def test_versions_are_those_of_the_subject(tmp_path: Path) -> None:
+    for name in ("parcel_sent.v1", "parcel_sent.v2", "parcel_sent.v10", "parcel_sent.vx", "parcel_lost.v3"):
+        (tmp_path / f"{name}.avsc").touch()
+
+    named = {"HEADRACE_CONTRACTS": str(tmp_path)}
+    assert complete("headrace contracts show parcel_sent --version ", tmp_path, **named) == ["1", "2", "10"]
+    assert complete("headrace contracts diff parcel_sent 1 ", tmp_path, **named) == ["1", "2", "10"]
+    assert complete("headrace contracts diff nothing ", tmp_path, **named) == []
+
+
 def test_an_archive_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"

@@ -36,7 +36,7 @@ OTHERS = {"headrace.backfill", "headrace.planning", "headrace.provision", "headr
 BESIDE_THE_CLAIM = {"anyio", "http.server", "prometheus_client", "pyarrow.compute", "sqlglot", "headrace.engine.loops"}
 NOT_TO_READ = PUBSUB | SCREENS | ENGINE | BUILDS
 
-# A check of contracts runs before each commit, so it reads the settings only if no folder is named.
+# Contracts are checked before each commit, so the settings are read only if no folder is named.
 OF_A_CHECK = {"headrace.config", "headrace.engine", "headrace.steps", "cryptography"}
 
 WITHOUT_SERVICES = {
@@ -46,6 +46,9 @@ WITHOUT_SERVICES = {
     "dead-letters list --nope": NOT_TO_READ | BIGQUERY | SETTINGS,
     "cost estimate --rate 5 --event-bytes 100": NOT_TO_READ | BIGQUERY,
     "contracts check contracts": NOT_TO_READ | BIGQUERY | OF_A_CHECK,
+    "contracts list contracts": NOT_TO_READ | BIGQUERY | OF_A_CHECK,
+    "contracts show thing_happened --contracts contracts": NOT_TO_READ | BIGQUERY | OF_A_CHECK,
+    "contracts diff thing_happened --contracts contracts": NOT_TO_READ | BIGQUERY | OF_A_CHECK,
 }
 OF_MODULES = {
     "audit": NOT_TO_READ | COMPUTE,

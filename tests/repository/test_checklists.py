@@ -162,7 +162,7 @@ CHECKLISTS: Final = (
         "column of every table",
         of_names(META_SCHEMA.names),
         (
-            Place(f"{STREAM}/bigquery/event_table.py", "its declaration, in `_META_COLUMNS`", r'"{value}", [A-Z]'),
+            Place(f"{STREAM}/bigquery/row_columns.py", "its declaration, in `OWN_COLUMNS`", r'"{value}", "[A-Z]'),
             Place(f"{STREAM}/steps/decode/decode_messages.py", "its values, in `_with_meta`", r'"{value}": '),
             Place("docs/contracts.md", "its name, among the columns of every table", r"`{value}`"),
             Place("docs/transformations.md", "its name, among the columns of expressions", r"`{value}`"),

@@ -10,7 +10,8 @@ from google.cloud import bigquery
 
 from headrace.bigquery.api_columns import column_of, schema_field
 from headrace.bigquery.columns import TABLE_DOC, case_clashes, columns_of, description
-from headrace.bigquery.own_columns import INSTANT, INT64, STRING, bigquery_columns, own_schema, required
+from headrace.bigquery.own_columns import INSTANT, INT64, STRING, OwnColumn, bigquery_columns, own_schema
+from headrace.bigquery.row_columns import OWN_COLUMNS
 from headrace.schemas.annotations import Partition
 from headrace.schemas.model import (
     Array,
@@ -52,15 +53,11 @@ _ARROW: Final = {
     Kind.LOCAL_TIMESTAMP_MICROS: _MICROS,
 }
 
-_META_COLUMNS: Final = (
-    required("_event_id", STRING, "Identity of the event, unique in this table"),
-    required("_event_time", INSTANT, "When the event happened; the table is partitioned by it"),
-    required("_ingested_at", INSTANT, "When the job decoded the event"),
-    required("_schema_version", INT64, "Version of the contract with which the event was written"),
-    required("_source", STRING, "The application that published the event"),
+_OWN_TYPES: Final = {each.bigquery: each for each in (INSTANT, INT64, STRING)}
+_META_COLUMNS: Final = tuple(
+    OwnColumn(each.name, _OWN_TYPES[each.type], each.mode, each.description or "") for each in OWN_COLUMNS
 )
 META_SCHEMA: Final = own_schema(_META_COLUMNS)
-OWN_COLUMNS: Final = tuple(column_of(each) for each in bigquery_columns(_META_COLUMNS))
 
 
 def arrow_type(type_: Type) -> pa.DataType:

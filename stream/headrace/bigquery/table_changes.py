@@ -10,7 +10,8 @@ from google.cloud import bigquery
 from headrace.bigquery.api_columns import column_of, schema_field
 from headrace.bigquery.column_changes import evolved_columns, merge_columns
 from headrace.bigquery.column_renames import Rename
-from headrace.bigquery.event_table import OWN_COLUMNS, PROVISION_MAKES, schema_mismatches, table_for
+from headrace.bigquery.event_table import PROVISION_MAKES, schema_mismatches, table_for
+from headrace.bigquery.row_columns import OWN_COLUMNS
 from headrace.core.plan_refusals import Refusal
 from headrace.core.resource_names import Names
 from headrace.schemas.compatibility.rules import Rule

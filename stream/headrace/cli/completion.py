@@ -1,4 +1,4 @@
-"""Values that the shell completes: subjects, reasons, states, formats and ids of letters.
+"""Values that the shell completes: subjects, versions, reasons, states, formats and ids of letters.
 
 A completion prints nothing but values. Whatever goes wrong, it offers none.
 """
@@ -42,6 +42,19 @@ def subjects(ctx: typer.Context, incomplete: str) -> list[str]:
 
     folder = folder_named(ctx.params.get("contracts"), ctx.params.get("profile"))
     return sorted(subjects_within(folder)) if folder else []
+
+
+@_silent
+def contract_versions(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the versions of the subject that the command line names."""
+    from headrace.config.served_contracts import folder_named
+    from headrace.schemas.folder import SUFFIX
+
+    folder = folder_named(ctx.params.get("contracts"), ctx.params.get("profile"))
+    subject = ctx.params.get("subject") or next(iter(ctx.args), None)  # in args while an option lacks its value
+    names = (each.name.removesuffix(SUFFIX) for each in folder.glob(f"*{SUFFIX}")) if folder and subject else ()
+    numbers = (version for name, _, version in (each.rpartition(".v") for each in names) if name == subject)
+    return sorted((each for each in numbers if each.isdecimal()), key=int)
 
 
 @_silent

@@ -11,12 +11,12 @@ from headrace.cli import completion
 from headrace.cli.command_group import command_group
 from headrace.cli.options import Contracts, Format, Journal, Profile, examples, with_json
 
-contracts_app = command_group("Check, import and annotate contracts, and pin schema ids.")
+contracts_app = command_group("Show, check, import and annotate contracts.")
 
 
 @contracts_app.callback()
 def contracts() -> None:
-    """Check, import and annotate contracts, and pin schema ids."""
+    """Show, check, import and annotate contracts."""
 
 
 @contracts_app.command(
@@ -50,6 +50,85 @@ def check(
     from headrace.cli.commands.contracts_check import check_contracts
 
     raise typer.Exit(check_contracts(folder, against, format_, profile))
+
+
+@contracts_app.command(
+    "list",
+    epilog=examples("headrace contracts list", "headrace contracts list contracts --json"),
+)
+@with_json
+def list_(
+    folder: Annotated[Path | None, typer.Argument(help="Folder; default: the setting `contracts`.")] = None,
+    profile: Profile = None,
+    format_: Format = "table",
+) -> None:
+    """List the subjects, and why any is refused.
+
+    Needs no credentials and no network.
+    """
+    from headrace.cli.commands.contracts_view import list_contracts
+
+    list_contracts(folder, profile, format_)
+
+
+@contracts_app.command(
+    epilog=examples("headrace contracts show order_placed", "headrace contracts show order_placed --version 1")
+)
+@with_json
+def show(
+    subject: Annotated[str, typer.Argument(help="Subject of contracts.", autocompletion=completion.subjects)],
+    version: Annotated[
+        int | None,
+        typer.Option(min=1, help="Version; default: the newest.", autocompletion=completion.contract_versions),
+    ] = None,
+    contracts: Contracts = None,
+    profile: Profile = None,
+    format_: Format = "table",
+) -> None:
+    """Show a contract with its table, columns and masks.
+
+    Needs no credentials and no network.
+    """
+    from headrace.cli.commands.contracts_view import show_contract
+
+    show_contract(subject, version, contracts, profile, format_)
+
+
+@contracts_app.command(
+    epilog=examples(
+        "headrace contracts diff order_placed",
+        "headrace contracts diff order_placed 1 3",
+        "headrace contracts diff order_placed --against origin/main",
+    )
+)
+@with_json
+def diff(
+    subject: Annotated[str, typer.Argument(help="Subject of contracts.", autocompletion=completion.subjects)],
+    old: Annotated[
+        int | None,
+        typer.Argument(
+            min=1, help="Older version; default: the one before.", autocompletion=completion.contract_versions
+        ),
+    ] = None,
+    new: Annotated[
+        int | None,
+        typer.Argument(min=1, help="Newer version; default: the newest.", autocompletion=completion.contract_versions),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="REF", help="Commit, branch or tag that has the older version.")
+    ] = None,
+    contracts: Contracts = None,
+    profile: Profile = None,
+    format_: Format = "table",
+) -> None:
+    """Show what changes from one version to another.
+
+    Compares contract, masks, table and graph, and names the rules that the change breaks. Needs no credentials and no
+    network.
+    """
+    from headrace.cli.commands.contracts_view import diff_versions
+
+    diff_versions(subject, old, new, against, contracts, profile, format_)
 
 
 @contracts_app.command(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from headrace.bigquery.columns import COLUMN_DOC, TABLE_DOC
-from headrace.contract_check.check_versions import Broken, compare_versions
+from headrace.contract_check.check_versions import Broken, compare_versions, edited_version
 from headrace.contract_check.findings import Finding, Places
 from headrace.schemas.compatibility.rules import Break, Rule
 from headrace.schemas.contradictions import contradictions_beside_events
@@ -74,8 +74,7 @@ def _of_changes(found: FolderContents, before: Mapping[SchemaRef, Contract]) -> 
 def _of_published(found: FolderContents, before: Mapping[SchemaRef, Contract]) -> Iterator[Broken]:
     for ref, contract in found.contracts.items():
         if ref in before and before[ref].fingerprint != contract.fingerprint:
-            why, remedy = "this version is published, and its content changed", "restore it, and write the next version"
-            yield Broken(contract, Break(Rule.PUBLISHED_VERSION_EDITED, "", why, remedy))
+            yield Broken(contract, edited_version())
 
 
 def _is_gone(ref: SchemaRef, found: FolderContents) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Final
 
 import typer
 
+from headrace.cli.commands.contracts_folder import chosen_folder
 from headrace.contract_check.check_folder import Checked, check_folder
 from headrace.contract_check.git_state import contracts_at
 from headrace.contract_check.reports import ReportFormat, report
@@ -16,11 +16,6 @@ from headrace.errors import Exit
 from headrace.schemas.registry import FolderContents
 from headrace.util.output import say
 from headrace.util.terminal_columns import counted
-
-_MISSING: Final = (
-    "contracts: missing; name the folder, as in `headrace contracts check contracts`, as HEADRACE_CONTRACTS, or in "
-    "headrace.toml"
-)
 
 
 def check_contracts(folder: Path | None, against: str | None, format_: str, profile: str | None) -> int:
@@ -34,7 +29,7 @@ def check_contracts(folder: Path | None, against: str | None, format_: str, prof
     """
     if format_ not in set(ReportFormat):
         raise typer.BadParameter(f"choose from {', '.join(ReportFormat)}", param_hint="--format")
-    chosen = folder or _folder_of_settings(profile)
+    chosen = chosen_folder(folder, profile)
     published = contracts_at(chosen, against) if against else FolderContents({}, {}, {})
     if published.blocked:
         names = ", ".join(published.blocked)
@@ -45,16 +40,6 @@ def check_contracts(folder: Path | None, against: str | None, format_: str, prof
         sys.stdout.write(f"{text}\n")
     say(_summary(checked))
     return Exit.FOUND if any(not each.waived for each in checked.findings) else Exit.DONE
-
-
-def _folder_of_settings(profile: str | None) -> Path:
-    from headrace.config.served_contracts import folder_named  # here, because reading settings takes time
-    from headrace.config.settings import SettingsError
-
-    folder = folder_named(None, profile)
-    if folder is None:
-        raise SettingsError(_MISSING)
-    return folder
 
 
 def _shown(folder: Path) -> Path:

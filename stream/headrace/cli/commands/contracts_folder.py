@@ -1,0 +1,28 @@
+"""The folder of contracts that an offline command reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+_MISSING: Final = (
+    "contracts: missing; name the folder, as in `headrace contracts check contracts`, as HEADRACE_CONTRACTS, or in "
+    "headrace.toml"
+)
+
+
+def chosen_folder(folder: Path | None, profile: str | None) -> Path:
+    """Return the folder that a person names, or that of the settings.
+
+    Raises:
+        SettingsError: no folder is named.
+    """
+    if folder is not None:
+        return folder
+    from headrace.config.served_contracts import folder_named  # here, because reading settings takes time
+    from headrace.config.settings import SettingsError
+
+    named = folder_named(None, profile)
+    if named is None:
+        raise SettingsError(_MISSING)
+    return named
