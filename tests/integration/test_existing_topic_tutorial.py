@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ def a_free_port() -> str:
 
 @pytest.mark.emulators
 @pytest.mark.timeout(600)
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl is installed")
 def test_the_page_prints_what_it_says(tmp_path: Path) -> None:
     page = PAGE.replace(f":{PORT}", f":{(port := a_free_port())}").replace(f", {PORT})", f", {port})")
     assert PORT not in page.replace(port, "")
