@@ -210,6 +210,7 @@ NEEDS_NO_CONTRACTS: Final = READS_NO_SETTINGS | {
     ("query",): "asks the tables, which are there",
     ("tail",): "asks the engine, which has them",
     ("contracts", "check"): "takes their folder as its argument",
+    ("contracts", "list"): "likewise",
 }
 NEEDS_CONTRACTS: Final = sorted(COMMANDS.keys() - NEEDS_NO_CONTRACTS.keys())
 DEPLOYABLE: Final = "".join(f'{name} = "{value}"\n' for name, value in TOLD.items() if isinstance(value, str))

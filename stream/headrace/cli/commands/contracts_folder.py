@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-_MISSING: Final = (
+_AS_ARGUMENT: Final = (
     "contracts: missing; name the folder, as in `headrace contracts check contracts`, as HEADRACE_CONTRACTS, or in "
     "headrace.toml"
 )
 
 
-def chosen_folder(folder: Path | None, profile: str | None) -> Path:
-    """Return the folder that a person names, or that of the settings.
+def chosen_folder(folder: Path | None, profile: str | None, *, by_option: bool = False) -> Path:
+    """Return the folder that a person names, as an argument or *by_option*, or that of the settings.
 
     Raises:
         SettingsError: no folder is named.
@@ -20,9 +20,9 @@ def chosen_folder(folder: Path | None, profile: str | None) -> Path:
     if folder is not None:
         return folder
     from headrace.config.served_contracts import folder_named  # here, because reading settings takes time
-    from headrace.config.settings import SettingsError
+    from headrace.config.settings import MISSING_CONTRACTS, SettingsError
 
     named = folder_named(None, profile)
     if named is None:
-        raise SettingsError(_MISSING)
+        raise SettingsError(MISSING_CONTRACTS if by_option else _AS_ARGUMENT)
     return named

@@ -27,7 +27,7 @@ def list_contracts(folder: Path | None, profile: str | None, format_: str) -> No
         ContractError: the folder cannot be read, or holds no contract.
     """
     check_format(format_)
-    subjects = _subjects(folder, profile)
+    subjects = _subjects(chosen_folder(folder, profile))
     show("subjects", [listed(each) for each in subjects.values()], format_)
     refused = sum(each.refused is not None for each in subjects.values())
     say(f"{counted(len(subjects), 'subject')}, {refused:,} refused")
@@ -42,7 +42,7 @@ def show_contract(subject: str, version: int | None, folder: Path | None, profil
         UnknownSchemaError: there is no such subject or version.
     """
     check_format(format_)
-    found = subject_named(_subjects(folder, profile), subject)
+    found = subject_named(_subjects(chosen_folder(folder, profile, by_option=True)), subject)
     contract = found.version(version)
     _print(format_, contract_json(found, contract), contract_lines(found, contract))
 
@@ -66,8 +66,8 @@ def diff_versions(
         NothingToCompareError: the versions are not an older one and a newer one.
     """
     check_format(format_)
-    chosen = chosen_folder(folder, profile)
-    here = subject_named(subjects_of(read_folder(chosen)), subject)
+    chosen = chosen_folder(folder, profile, by_option=True)
+    here = subject_named(_subjects(chosen), subject)
     published = subject_named(subjects_of(contracts_at(chosen, against)), subject) if against else None
     chosen_versions = choose_versions(here, published, old, new)
     older, newer = chosen_versions.old, chosen_versions.new
@@ -77,8 +77,8 @@ def diff_versions(
     _print(format_, diff_json(diff), lines)
 
 
-def _subjects(folder: Path | None, profile: str | None) -> dict[str, Subject]:
-    return subjects_of(read_folder(chosen_folder(folder, profile)))
+def _subjects(folder: Path) -> dict[str, Subject]:
+    return subjects_of(read_folder(folder))
 
 
 def _print(format_: str, value: dict[str, Any], lines: Iterable[str]) -> None:
