@@ -324,6 +324,21 @@ def test_a_folder_that_is_back_is_used(folder: Folder) -> None:
     assert (folder.versions, folder.status.in_the_way) == ([1, 2], {})
 
 
+@pytest.mark.parametrize("lose", [empty, remove])
+def test_a_folder_that_is_back_as_it_was_is_no_problem_any_more(folder: Folder, lose: Callable[[Folder], None]) -> None:
+    folder.look()
+    lose(folder)
+    folder.look()
+    assert folder.status.in_the_way != {}
+    if lose is empty:
+        (folder.path / "kept").rename(folder.file(1))
+    else:
+        folder.path.with_name("moved").rename(folder.path)
+    folder.look()
+
+    assert (folder.versions, folder.status.in_the_way) == ([1], {})
+
+
 def test_new_subjects_are_a_notice(folder: Folder) -> None:
     (folder.path / "new_happened.v1.avsc").write_text(json.dumps(contract_json(table="news")))
     folder.look()

@@ -62,10 +62,10 @@ class ContractWatch:
         try:
             stamp = _stamp(self._folder)
         except OSError as error:
-            self._keep(f"{self._folder}: cannot be read ({error.strerror})")
+            self._lose(f"{self._folder}: cannot be read ({error.strerror})")
             return
         if not stamp:
-            self._keep(f"{self._folder}: no contract")
+            self._lose(f"{self._folder}: no contract")
             return
         is_settled, self._seen = stamp == self._seen, stamp
         if is_settled and (stamp != self._used or self._seconds() >= self._again_at):
@@ -93,8 +93,12 @@ class ContractWatch:
             self._status.notice(CONTRACTS, f"{', '.join(new)}: new subjects; restart the job to serve them")
         return not found.blocked
 
+    def _lose(self, problem: str) -> None:
+        """Keep the contracts, and read the folder again when it is back, also if its files are the same."""
+        self._seen = self._used = ()
+        self._keep(problem)
+
     def _keep(self, problem: str) -> None:
-        self._seen = ()
         needs = f"{problem}; the job goes on with the contracts that it has"
         if self._status.block(CONTRACTS, needs):
             _LOG.warning("contracts_kept", needs=needs)
