@@ -8,9 +8,10 @@ from typing import Any, Final
 from headrace.schemas.column_annotations import COLUMN_KEYS
 from headrace.schemas.errors import ContractError
 
-_OURS: Final = ("headrace", "pii", *COLUMN_KEYS)
-_OWN_PLACE: Final = {"headrace": "the event's record"} | dict.fromkeys(_OURS[1:], "a field")
-FIELD: Final = ("name", "type", "default", "aliases", "doc", "order", "pii", *COLUMN_KEYS)
+ON_A_FIELD: Final = ("pii", *COLUMN_KEYS)
+OURS: Final = ("headrace", *ON_A_FIELD)
+_OWN_PLACE: Final = {"headrace": "the event's record"} | dict.fromkeys(ON_A_FIELD, "a field")
+FIELD: Final = ("name", "type", "default", "aliases", "doc", "order", *ON_A_FIELD)
 EVENT: Final = ("type", "name", "namespace", "aliases", "fields", "doc", "headrace")
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "record": EVENT[:-1],
@@ -20,7 +21,7 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "fixed": ("type", "name", "namespace", "aliases", "size", "logicalType", "precision", "scale", "doc"),
 }
 ANNOTATED: Final = ("type", "logicalType", "precision", "scale", "doc")
-AVRO_KEYS: Final = frozenset({*FIELD, *EVENT, *ANNOTATED, *(key for keys in KEYS.values() for key in keys)}) - {*_OURS}
+AVRO_KEYS: Final = frozenset({*FIELD, *EVENT, *ANNOTATED, *(key for keys in KEYS.values() for key in keys)}) - {*OURS}
 _NO_EFFECT: Final = {"doc", "order"}  # a misspelling of these changes nothing
 _OR_FOREIGN: Final = ", or name it in foreign_keys if another program reads it"
 # Words of other programs that are near to one of Avro's or ours, and mean something else.
@@ -44,10 +45,10 @@ def misread_keys(avro: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[tu
     for key in avro:
         if key in known or key in _FOREIGN:
             continue
-        if key in _OURS:
+        if key in OURS:
             yield key, key
             continue
-        meant = nearest(key, (*_OURS, *(word for word in known if word not in avro and word not in _NO_EFFECT)))
+        meant = nearest(key, (*OURS, *(word for word in known if word not in avro and word not in _NO_EFFECT)))
         if meant is not None:
             yield key, meant
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from headrace.schemas.avro_keys import ANNOTATED, AVRO_KEYS, EVENT, FIELD, KEYS, misread_keys
+from headrace.schemas.avro_keys import ANNOTATED, AVRO_KEYS, EVENT, FIELD, KEYS, ON_A_FIELD, misread_keys
 from headrace.schemas.checked_values import names_of
-from headrace.schemas.column_annotations import COLUMN_KEYS
 from headrace.schemas.errors import ContractError
 
 KEY: Final = "foreign_keys"
 _MOST: Final = 64
-_ON_A_FIELD: Final = ("pii", *COLUMN_KEYS)
 _SCHEMAS: Final = ("fields", "items", "values", "type")
 
 
@@ -43,7 +41,7 @@ def _suspects(avro: Any, known: tuple[str, ...]) -> Iterator[str]:
             yield from _suspects(each, known)
     if not isinstance(avro, Mapping):
         return
-    yield from (key for key in avro if key in _ON_A_FIELD)
+    yield from (key for key in avro if key in ON_A_FIELD)
     yield from (key for key, _ in misread_keys(avro, known))
     yield from _suspects(avro.get("fields"), FIELD)
     for key in _SCHEMAS[1:]:

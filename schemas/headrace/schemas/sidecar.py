@@ -10,8 +10,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from headrace.schemas.avro_keys import OURS
 from headrace.schemas.avro_text import read_avro, without_comments
-from headrace.schemas.column_annotations import COLUMN_KEYS
 from headrace.schemas.errors import ContractError
 from headrace.schemas.fault_lines import SourceFile
 from headrace.schemas.foreign_keys import without_foreign_keys
@@ -20,7 +20,6 @@ from headrace.schemas.shared_types import event_of
 TOML: Final = ".headrace.toml"
 JSON: Final = ".headrace.json"
 SIDECARS: Final = (TOML, JSON)
-_ANNOTATIONS: Final = ("headrace", "pii", *COLUMN_KEYS)
 
 
 def with_sidecar(schema: SourceFile, sidecar: SourceFile) -> str:
@@ -72,7 +71,7 @@ def _read(text: str, name: str) -> dict[str, Any]:
 def _annotated(avro: object, path: str) -> Iterator[str]:
     """Yield the path of each annotation of Headrace in a schema."""
     if isinstance(avro, Mapping):
-        yield from (f"{path}{key}" for key in _ANNOTATIONS if key in avro)
+        yield from (f"{path}{key}" for key in OURS if key in avro)
         for key in ("fields", "items", "values", "type"):
             name = avro.get("name")
             within = f"{path}{name}." if isinstance(name, str) and key != "fields" else path
