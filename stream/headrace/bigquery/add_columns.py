@@ -7,11 +7,10 @@ from google.cloud import bigquery
 from headrace.bigquery.column_renames import column_renames
 from headrace.bigquery.event_table import schema_mismatches
 from headrace.bigquery.table_changes import evolved_table, merged_columns, table_refusals
+from headrace.bigquery.table_identity import CALL_SECONDS
 from headrace.core.resource_names import Names
 from headrace.runtime.retry_policy import NO_RETRY
 from headrace.schemas.registry import Registry
-
-CALL_SECONDS = 10.0
 
 
 def add_columns(client: bigquery.Client, registry: Registry, subject: str, names: Names) -> list[str]:
