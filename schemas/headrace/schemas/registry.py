@@ -141,6 +141,18 @@ class FolderContents(NamedTuple):
     blocked: dict[str, ContractError]
     sources: dict[str, tuple[SourceFile, ...]]
 
+    @property
+    def latest(self) -> dict[str, Contract]:
+        """The newest version of each subject that can be read."""
+        return {ref.subject: contract for ref, contract in sorted(self.contracts.items())}
+
+    def refused(self) -> dict[str, ContractError]:
+        """Return why each subject that the job would not serve is refused, with files and lines."""
+        faults = dict(self.blocked)
+        for subject, fault in contradictions(self.contracts.values(), self.latest).items():
+            _block(faults, subject, fault)
+        return {subject: with_lines(fault, self.sources) for subject, fault in faults.items()}
+
 
 def read_folder(folder: Path) -> FolderContents:
     """Read every contract of a folder by itself, with the types that its other files share.
@@ -204,12 +216,9 @@ class Registry:
         Raises:
             ContractError: no subject is left, or the folder holds no contract.
         """
-        found, blocked, sources = read_folder(folder)
-        latest = {ref.subject: contract for ref, contract in sorted(found.items())}
-        for subject, fault in contradictions(found.values(), latest).items():
-            _block(blocked, subject, fault)
-        blocked = {subject: with_lines(fault, sources) for subject, fault in blocked.items()}
-        return cls(_without(found, blocked), blocked, sources)._with_a_subject()
+        found = read_folder(folder)
+        refused = found.refused()
+        return cls(_without(found.contracts, refused), refused, found.sources)._with_a_subject()
 
     def blocking(self, faults: Mapping[str, ContractError]) -> Registry:
         """Return a registry that also blocks the subjects of *faults*; raises ContractError if no subject is left."""

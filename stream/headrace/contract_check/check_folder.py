@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -56,7 +56,7 @@ def _faults(found: FolderContents) -> Iterator[ContractError]:
     """Yield the faults of each contract by itself, and contradictions of what contracts say beside their events."""
     for error in found.blocked.values():
         yield from error.faults
-    latest = {ref.subject: contract for ref, contract in sorted(found.contracts.items())}
+    latest = found.latest
     for subject, error in contradictions_beside_events(found.contracts.values(), latest):
         name = f"{subject}.v{latest[subject].ref.version}.headrace.table"  # of two subjects with one table
         for each in error.faults:
@@ -91,7 +91,7 @@ def _gone(ref: SchemaRef) -> Finding:
 
 def _of_names(found: FolderContents) -> Iterator[Broken]:
     """Yield fields that seem personal, in the newest version of subjects that are declared free of personal data."""
-    for contract in _newest(found):
+    for contract in found.latest.values():
         if any(field.pii is not None for _, field in walk(contract.record)):
             continue
         for each in suggest_fields(contract.record, json.loads(contract.json)):
@@ -110,7 +110,7 @@ def _answering(found: FolderContents, newest: Contract, suspected: Break) -> Con
 
 def _of_docs(found: FolderContents) -> Iterator[Broken]:
     """Yield descriptions that are too long; those of the newest version are the ones in BigQuery."""
-    for contract in _newest(found):
+    for contract in found.latest.values():
         docs = [(path, field.doc, COLUMN_DOC) for path, field in walk(contract.record)]
         derived = [each.field for each in contract.transformations.derived]
         docs += [(f"headrace.derived.{each.name}", each.doc, COLUMN_DOC) for each in derived]
@@ -118,11 +118,6 @@ def _of_docs(found: FolderContents) -> Iterator[Broken]:
             if len(doc) > most:
                 why = f"its doc has {len(doc):,} characters, and BigQuery shows {most:,} of them"
                 yield Broken(contract, Break(Rule.DOC_TOO_LONG, path, why, "shorten it"))
-
-
-def _newest(found: FolderContents) -> Iterable[Contract]:
-    """Return the newest version of each subject."""
-    return {ref.subject: contract for ref, contract in sorted(found.contracts.items())}.values()
 
 
 def _located(broken: Broken, places: Places) -> Finding:

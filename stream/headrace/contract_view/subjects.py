@@ -8,11 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from headrace.contract_view.contract_settings import settings_of
 from headrace.contract_view.field_views import event_fields, personal_fields
-from headrace.schemas.contradictions import contradictions
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError, UnknownSchemaError
-from headrace.schemas.fault_lines import with_lines
-from headrace.schemas.faults import together
 from headrace.schemas.folder import SUFFIX
 from headrace.schemas.registry import Contract, FolderContents
 
@@ -63,11 +60,7 @@ class Subject(NamedTuple):
 
 def subjects_of(found: FolderContents) -> dict[str, Subject]:
     """Return every subject of a folder by its name. What keeps the job from serving one keeps no other from it."""
-    contracts = dict(sorted(found.contracts.items()))
-    latest = {ref.subject: contract for ref, contract in contracts.items()}
-    faults = dict(found.blocked)
-    for subject, fault in contradictions(contracts.values(), latest).items():
-        faults[subject] = together([faults[subject], fault]) if subject in faults else fault
+    contracts, refused = dict(sorted(found.contracts.items())), found.refused()
     versions = {name: tuple(contracts[ref] for ref in refs) for name, refs in _by_subject(contracts)}
     numbers = _numbers(found)
     return {
@@ -75,9 +68,9 @@ def subjects_of(found: FolderContents) -> dict[str, Subject]:
             name,
             versions.get(name, ()),
             numbers.get(name, ()),
-            with_lines(faults[name], found.sources) if name in faults else None,
+            refused.get(name),
         )
-        for name in sorted({*versions, *faults})
+        for name in sorted({*versions, *refused})
     }
 
 
