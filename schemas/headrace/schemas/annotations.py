@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from headrace.schemas.checked_values import (
     boolean,
@@ -103,6 +103,14 @@ class TableOptions:
         return (self.table,) if self.latest_view is None else (self.table, self.latest_view)
 
 
+# What a contract means that does not say it.
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "partition": "day",
+    "require_partition_filter": False,
+    "refuse_at_most": "50%",
+    "compatibility": "backward",
+    "evolve": "provision",
+}
 KNOWN = (
     set(TableOptions.__dataclass_fields__) - {"encodings", "id_rule"}
     | set(SchemaIds.__dataclass_fields__)
@@ -153,6 +161,7 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str,
     def place(name: str) -> str:
         return f"{where}.{name}"
 
+    given = {**DEFAULTS, **given}
     read, get, identity = faults.read, given.get, given.get("identity", [])
     no_time: EventTimeRule = PublishTime()
     envelope = read(lambda: _envelope(given, place("envelope")), EnvelopeRules())
@@ -161,27 +170,27 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str,
     return TableOptions(
         table=read(lambda: identifier(given, "table", where), ""),
         event_time=read(lambda: parse_event_time(get("event_time"), fields, place("event_time")), no_time),
-        partition=read(lambda: member(Partition, get("partition", "day"), place("partition")), Partition.DAY),
+        partition=read(lambda: member(Partition, get("partition"), place("partition")), Partition.DAY),
         cluster=read(lambda: names_of(get("cluster", []), place("cluster"), MAX_CLUSTERED), ()),
         expire_after_days=read(lambda: positive(get("expire_after_days"), place("expire_after_days")), None),
         require_partition_filter=read(
-            lambda: boolean(get("require_partition_filter", False), place("require_partition_filter")), False
+            lambda: boolean(get("require_partition_filter"), place("require_partition_filter")), False
         ),
         late_after=read(lambda: parse_duration(get("late_after"), place("late_after")), timedelta(0)),
         ahead_at_most=read(lambda: parse_duration(get("ahead_at_most"), place("ahead_at_most")), timedelta(0)),
-        refuse_at_most=read(lambda: parse_percent(get("refuse_at_most", "50%"), place("refuse_at_most")), 100),
+        refuse_at_most=read(lambda: parse_percent(get("refuse_at_most"), place("refuse_at_most")), 100),
         identity=read(lambda: _identity(identity, place("identity")), ()),
         id_rule=read(lambda: _id_rule(identity, place("identity")), IdRule.TRUST),
         encodings=read(lambda: parse_encodings(given, where), Encodings([Encoding()])),
         envelope=envelope,
         schema_ids=read(lambda: parse_schema_ids(given, where), SchemaIds()),
         compatibility=read(
-            lambda: member(Compatibility, given.get("compatibility", "backward"), place("compatibility")),
+            lambda: member(Compatibility, get("compatibility"), place("compatibility")),
             Compatibility.BACKWARD,
         ),
         waivers=read(lambda: parse_waivers(given, where), ()),
         metadata=own + read(lambda: parse_metadata(given, taken, parse_pii, where), ()),
-        evolve=read(lambda: member(Evolve, get("evolve", "provision"), place("evolve")), Evolve.PROVISION),
+        evolve=read(lambda: member(Evolve, get("evolve"), place("evolve")), Evolve.PROVISION),
     )
 
 

@@ -7,19 +7,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from headrace.contract_view.field_words import type_words
+from headrace.schemas.annotations import DEFAULTS
 from headrace.schemas.avro_text import read_avro
 from headrace.schemas.registry import Contract
 from headrace.schemas.transformations import Rollup
 
-# what a contract means that does not say it
+# in the order in which they are shown; what is absent means these words
 _DEFAULTS: Final = {
-    "partition": "day",
+    "partition": DEFAULTS["partition"],
     "expire_after_days": "never",
-    "require_partition_filter": False,
-    "refuse_at_most": "50%",
+    "require_partition_filter": DEFAULTS["require_partition_filter"],
+    "refuse_at_most": DEFAULTS["refuse_at_most"],
     "envelope": "headrace",
-    "compatibility": "backward",
-    "evolve": "provision",
+    "compatibility": DEFAULTS["compatibility"],
+    "evolve": DEFAULTS["evolve"],
 }
 _SHOWN_ELSEWHERE: Final = {"fields", "where", "derived", "function", "rollups", "waivers"}
 
