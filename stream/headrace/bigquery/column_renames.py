@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from headrace.bigquery.columns import Column
 from headrace.schemas.model import Field, Record, inner
 from headrace.schemas.registry import Contract, Registry
+
+KEEP_THE_NAME: Final = "keep the field's old name, or name another table in the contract"
 
 
 class Rename(NamedTuple):
@@ -39,6 +41,20 @@ def renamed(columns: Sequence[Column], rename: Rename) -> list[Column]:
     return [
         replace(each, fields=tuple(renamed(each.fields, inside))) if each.name == outer else each for each in columns
     ]
+
+
+def fixed_column(within: Sequence[str], old: str, clustered: Collection[str]) -> str:
+    """Return what a column is that BigQuery cannot rename; empty if it can. *clustered* are columns of the table."""
+    if within:
+        return "a column within a record"
+    return "a column that the table is clustered by" if old in clustered else ""
+
+
+def columns_within(columns: Sequence[Column], within: Sequence[str]) -> Sequence[Column]:
+    """Return the columns of the record at the end of *within*; none if there is no such record."""
+    for name in within:
+        columns = next((each.fields for each in columns if each.name == name), ())
+    return columns
 
 
 def _renames(older: Record, newer: Record, within: tuple[str, ...]) -> Iterator[Rename]:

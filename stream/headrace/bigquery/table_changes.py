@@ -9,7 +9,7 @@ from google.cloud import bigquery
 
 from headrace.bigquery.api_columns import column_of, schema_field
 from headrace.bigquery.column_changes import evolved_columns, merge_columns
-from headrace.bigquery.column_renames import Rename
+from headrace.bigquery.column_renames import KEEP_THE_NAME, Rename, columns_within, fixed_column
 from headrace.bigquery.event_table import PROVISION_MAKES, schema_mismatches, table_for
 from headrace.bigquery.row_columns import OWN_COLUMNS
 from headrace.core.plan_refusals import Refusal
@@ -112,26 +112,21 @@ def rename_refusals(existing: bigquery.Table, renames: Sequence[Rename], name: s
     finally_: dict[tuple[tuple[str, ...], str], str] = {}
     for each in reversed(renames):
         finally_[each.within, each.old] = finally_.get((each.within, each.new), each.new)
+    columns = [*map(column_of, existing.schema)]
     for within, old, _ in dict.fromkeys(renames):
         new = finally_[within, old]
-        there = {column.name for column in _columns_within(existing.schema, within)}
+        there = {column.name for column in columns_within(columns, within)}
         if old in there and new not in there:
             remedy = _rename_remedy(existing, within, old, new)
             yield Refusal("table", ".".join((name, *within, new)), f"the table has this column as {old}", remedy)
 
 
 def _rename_remedy(existing: bigquery.Table, within: Sequence[str], old: str, new: str) -> str:
-    if within or old in (existing.clustering_fields or ()):
-        what = "a column within a record" if within else "a column that the table is clustered by"
-        return f"BigQuery cannot rename {what}: keep the field's old name, or name another table in the contract"
+    fixed = fixed_column(within, old, existing.clustering_fields or ())
+    if fixed:
+        return f"BigQuery cannot rename {fixed}: {KEEP_THE_NAME}"
     table = f"`{existing.project}.{existing.dataset_id}.{existing.table_id}`"
     return f"stop the job, and run: ALTER TABLE {table} RENAME COLUMN `{old}` TO `{new}`"
-
-
-def _columns_within(schema: Sequence[bigquery.SchemaField], within: Sequence[str]) -> Sequence[bigquery.SchemaField]:
-    for name in within:
-        schema = next((each.fields for each in schema if each.name == name), ())
-    return schema
 
 
 def _property_problems(existing: bigquery.Table, wanted: bigquery.Table) -> Iterator[str]:

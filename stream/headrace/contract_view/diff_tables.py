@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from headrace.bigquery.column_changes import evolved_columns, merge_columns
-from headrace.bigquery.column_renames import renames_between
+from headrace.bigquery.column_renames import KEEP_THE_NAME, fixed_column, renames_between
 from headrace.bigquery.columns import TABLE_DOC, description
 from headrace.bigquery.row_columns import OWN_COLUMNS
 from headrace.contract_view.table_alterations import Alteration, alterations, rename_alterations, sql_text
@@ -53,10 +53,11 @@ def diff_tables(before: Sequence[Contract], after: Sequence[Contract]) -> TableD
     wanted, refusals = evolved_columns(after, OWN_COLUMNS)
     named, there_then = rename_alterations(there, renames)
     merged = merge_columns(there_then, wanted, table)
-    impossible = [each for each in named if each.within or each.old in _clustered(old)]
-    steps = [*(each for each in named if each not in impossible), *alterations(there_then, merged.columns)]
+    fixed = [(each, fixed_column(each.within, each.old, _clustered(old))) for each in named]
+    steps = [*(each for each, what in fixed if not what), *alterations(there_then, merged.columns)]
+    impossible = [_not_renamed(each, what) for each, what in fixed if what]
     changes = [TableChange(each.told(table), each.has_statement, each.by_hand) for each in steps]
-    told = [*map(_not_renamed, impossible), *_new_refusals(known, (*refusals, *merged.refusals))]
+    told = [*impossible, *_new_refusals(known, (*refusals, *merged.refusals))]
     return TableDiff(table, [*changes, *_properties(old, new)], told)
 
 
@@ -74,11 +75,9 @@ def _column_of(refusal: Refusal) -> str:
     return _TABLE_OR_VERSION.sub("", refusal.name)
 
 
-def _not_renamed(rename: Alteration) -> str:
-    what = "a column within a record" if rename.within else "a column that the table is clustered by"
+def _not_renamed(rename: Alteration, what: str) -> str:
     name = ".".join((*rename.within, rename.column.name))
-    remedy = "keep the field's old name, or name another table in the contract"
-    return f"{name}: the table has this column as {rename.old}, and BigQuery cannot rename {what}; {remedy}"
+    return f"{name}: the table has this column as {rename.old}, and BigQuery cannot rename {what}; {KEEP_THE_NAME}"
 
 
 def _properties(old: Contract, new: Contract) -> Iterator[TableChange]:

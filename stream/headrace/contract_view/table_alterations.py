@@ -8,7 +8,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
 
-from headrace.bigquery.column_renames import Rename, renamed
+from headrace.bigquery.column_renames import Rename, columns_within, renamed
 from headrace.bigquery.columns import Column
 
 _SQL_NAMES: Final = {"RECORD": "STRUCT"}
@@ -141,6 +141,4 @@ def _options(column: Column) -> str:
 
 
 def _column_at(columns: Sequence[Column], within: Sequence[str], name: str) -> Column | None:
-    for outer in within:
-        columns = next((each.fields for each in columns if each.name == outer), ())
-    return next((each for each in columns if each.name == name), None)
+    return next((each for each in columns_within(columns, within) if each.name == name), None)
