@@ -81,11 +81,8 @@ def held_key(settings: Settings, contracts: Iterable[Contract]) -> Key:
     Raises:
         SettingsError: the key is needed and no file is named, or the file cannot be used.
     """
-    if settings.masking_key_file is None:
-        from headrace.steps.mask.token_history import makes_tokens  # imports what an engine with a key needs later
-
-        if not any(map(makes_tokens, contracts)):
-            return HeldKey(b"")
+    if settings.masking_key_file is None and not any(each.makes_tokens for each in contracts):
+        return HeldKey(b"")
     return HeldKey(read_masking_key(settings.masking_key_file))
 
 

@@ -25,7 +25,7 @@ from headrace.pubsub.provisioning import pubsub_comparisons
 from headrace.runtime.clock import now_micros
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Registry
-from headrace.steps.mask.token_history import TokenHistory, makes_tokens, next_history
+from headrace.steps.mask.token_history import TokenHistory, next_history
 from headrace.steps.mask.tokens import token_prefix
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _tables(
     registry: Registry, names: Names, client: bigquery.Client, masking_key_version: str
 ) -> Iterator[Comparison]:
     latest = map(registry.latest, registry.subjects)
-    versions = {each.options.table: masking_key_version for each in latest if makes_tokens(each)}
+    versions = {each.options.table: masking_key_version for each in latest if each.makes_tokens}
     evolved = {subject: evolved_table(registry, subject, names) for subject in registry.subjects}
     for subject, (_, refusals) in evolved.items():
         if refusals:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from headrace.schemas.annotations import TableOptions
 from headrace.schemas.avro_text import read_avro, without_comments
 from headrace.schemas.check_contract import check_contract
+from headrace.schemas.classification import Mask
 from headrace.schemas.contradictions import contradictions
 from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.encode_tree import Encoder, has_union, tree_encoder
@@ -25,7 +26,7 @@ from headrace.schemas.faults import together
 from headrace.schemas.folder import SUFFIX, ContractFile, contract_files
 from headrace.schemas.lint import lint_payloads
 from headrace.schemas.message_rules.event_moment import event_moment
-from headrace.schemas.model import Record
+from headrace.schemas.model import Record, walk
 from headrace.schemas.named_types import check_doc
 from headrace.schemas.notation import Notation
 from headrace.schemas.shared_types import SharedTypes, bundled
@@ -68,6 +69,11 @@ class Contract:
     def written(self) -> Record:
         """The record as it is stored in its table: masked, with metadata columns and derived ones."""
         return written(self.columns, self.transformations)
+
+    @property
+    def makes_tokens(self) -> bool:
+        """Whether some field, at any depth, becomes a token."""
+        return any(field.mask is not None and field.mask.mask is Mask.TOKENISE for _, field in walk(self.columns))
 
     def event_moment(self, fields: Mapping[str, Any]) -> datetime | None:
         """Return the time that an event's validated *fields* say; None if they do not say it.

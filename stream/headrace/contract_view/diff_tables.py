@@ -13,8 +13,6 @@ from headrace.bigquery.columns import TABLE_DOC, description
 from headrace.bigquery.row_columns import OWN_COLUMNS
 from headrace.contract_view.table_alterations import Alteration, alterations, rename_alterations, sql_text
 from headrace.core.plan_refusals import Refusal
-from headrace.schemas.classification import Mask
-from headrace.schemas.model import walk
 from headrace.schemas.registry import Contract
 
 _TABLE_OR_VERSION: Final = re.compile(r"^[^.]+(\.v\d+)?\.")
@@ -99,8 +97,7 @@ def _clustered(contract: Contract) -> list[str]:
 
 def _description(contract: Contract) -> TableChange:
     """Return the change of a table's description, which also holds the versions of the masking key if there are any."""
-    masks = (field.mask for _, field in walk(contract.columns))
-    if any(each is not None and each.mask is Mask.TOKENISE for each in masks):
+    if contract.makes_tokens:
         return TableChange("the description of the table is another one", is_sql=False)
     return _options(contract.options.table, f"description={sql_text(description(contract.doc, TABLE_DOC))}")
 

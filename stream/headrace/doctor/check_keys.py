@@ -10,7 +10,6 @@ from headrace.config.key_files import read_archive_key, read_masking_key
 from headrace.config.settings import Settings, SettingsError
 from headrace.doctor.findings import Finding, Level, ok, refused, unknown
 from headrace.schemas.errors import ContractError
-from headrace.steps.mask.token_history import makes_tokens
 
 
 def look_at_masking_key(settings: Settings) -> Iterator[Finding]:
@@ -41,7 +40,7 @@ def _needs_key(settings: Settings) -> bool:
         registry = settings.serviceable_registry()
     except (ContractError, SettingsError):
         return True
-    return any(makes_tokens(registry.latest(subject)) for subject in registry.subjects)
+    return any(registry.latest(subject).makes_tokens for subject in registry.subjects)
 
 
 def _look_at_file(setting: str, path: Path | None, read: Callable[[Path | None], bytes]) -> Finding:

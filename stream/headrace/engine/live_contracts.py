@@ -80,15 +80,9 @@ class LiveContracts:
             return ContractError(f"{place}.table", "another table than when the job started", RESTART)
         if id_space_of(before) != id_space_of(now):
             return ContractError(f"{place}.encoding", "schema ids of another kind than when the job started", RESTART)
-        if not self._job.masking_key.read() and _makes_tokens(now):
+        if now.makes_tokens and not self._job.masking_key.read():
             return ContractError(place, "makes tokens, and the job has no masking key", "name one, and restart the job")
         return None
-
-
-def _makes_tokens(contract: Contract) -> bool:
-    from headrace.steps.mask.token_history import makes_tokens  # imports Arrow's functions
-
-    return makes_tokens(contract)
 
 
 def _state(registry: Registry, subject: str) -> object:

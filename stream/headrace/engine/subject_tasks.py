@@ -28,7 +28,6 @@ from headrace.engine.table_watch import TableWatch
 from headrace.engine.task_steps import Steps, Wake
 from headrace.engine.workers import Workers
 from headrace.job import Job
-from headrace.steps.mask.token_history import makes_tokens
 
 PROGRESS_SECONDS: Final = 0.1  # also how soon a stop is seen
 _LOG = structlog.get_logger("headrace")
@@ -209,7 +208,7 @@ class SubjectTasks:
             loop.source,
             loop.table.described,
             loop.table.watch.seen,
-            job.masking_key_version if makes_tokens(contract) else None,
+            job.masking_key_version if contract.makes_tokens else None,
             self._status.subjects[subject],
         )
 

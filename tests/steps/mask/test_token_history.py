@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from headrace.bigquery.columns import TABLE_DOC
 from headrace.schemas.classification import NotPersonal
 from headrace.schemas.model import Array, Field
-from headrace.steps.mask.token_history import TokenHistory, makes_tokens, next_history, version_problem
+from headrace.steps.mask.token_history import TokenHistory, next_history, version_problem
 from tests.support.builders import a_contract, a_tokenised_contract
 
 JANUARY, MAY, JUNE = date(2026, 1, 12), date(2026, 5, 1), date(2026, 6, 30)
@@ -71,9 +71,9 @@ def test_a_job_of_another_version_is_named_with_the_remedy() -> None:
 
 
 def test_tokens_are_found_at_any_depth() -> None:
-    assert not makes_tokens(a_contract(("city", "string")))
+    assert not a_contract(("city", "string")).makes_tokens
     plain = a_tokenised_contract()
-    assert makes_tokens(plain)
+    assert plain.makes_tokens
     within = Field("people", Array(plain.record), pii=NotPersonal())
     nested = replace(plain, record=replace(plain.record, fields=(within,)))
-    assert makes_tokens(nested)
+    assert nested.makes_tokens

@@ -9,18 +9,10 @@ from typing import Final, Self
 
 from headrace.bigquery.columns import TABLE_DOC, description
 from headrace.core.resource_names import FIRST_KEY_VERSION
-from headrace.schemas.classification import Mask
-from headrace.schemas.model import walk
-from headrace.schemas.registry import Contract
 from headrace.steps.mask.tokens import token_prefix
 
 _ENTRY: Final = r"t([a-z0-9]{1,8})_ since (\d{4}-\d{2}-\d{2})"
 _LINE: Final = re.compile(rf"(?:\A|.*\n)Tokens: ({_ENTRY}(?:, {_ENTRY})*)\.\Z", re.DOTALL)
-
-
-def makes_tokens(contract: Contract) -> bool:
-    """Return whether some field of the contract, at any depth, becomes a token."""
-    return any(field.mask is not None and field.mask.mask is Mask.TOKENISE for _, field in walk(contract.columns))
 
 
 @dataclass(frozen=True, slots=True)
