@@ -12,6 +12,7 @@ from headrace.bigquery.columns import COLUMN_DOC, TABLE_DOC
 from headrace.contract_check.check_versions import Broken, compare_versions, edited_version
 from headrace.contract_check.findings import Finding, Places
 from headrace.schemas.compatibility.rules import Break, Rule
+from headrace.schemas.compatibility.waivers import reason_of
 from headrace.schemas.contradictions import contradictions_beside_events
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
@@ -105,7 +106,7 @@ def _of_names(found: FolderContents) -> Iterator[Broken]:
 def _answering(found: FolderContents, newest: Contract, suspected: Break) -> Contract:
     """Return the version that waives what is suspected, because a later one need not repeat it; else the newest."""
     versions = (each for each in found.contracts.values() if each.subject == newest.subject)
-    return next((each for each in versions if any(one.names(suspected) for one in each.options.waivers)), newest)
+    return next((each for each in versions if reason_of(each.options.waivers, suspected)), newest)
 
 
 def _of_docs(found: FolderContents) -> Iterator[Broken]:
@@ -125,6 +126,6 @@ def _located(broken: Broken, places: Places) -> Finding:
     name = f"{contract.subject}.v{contract.ref.version}"
     where = f"{name}.{found.where}" if found.where else name
     against = f"against {' and '.join(f'v{each}' for each in broken.versions)}: " if broken.versions else ""
-    waived = next((each.reason for each in contract.options.waivers if each.names(found)), "")
+    waived = reason_of(contract.options.waivers, found)
     remedy, waived = (f"{found.remedy}; {_REFUSED}", "") if waived and found.is_fatal else (found.remedy, waived)
     return places.finding(ContractError(where, f"{against}{found.why}", remedy, rule=found.rule), waived)

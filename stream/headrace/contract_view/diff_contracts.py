@@ -12,6 +12,7 @@ from headrace.contract_view.field_views import FieldView, event_fields
 from headrace.contract_view.field_words import mask_words
 from headrace.schemas.compatibility.matched_fields import renamed_paths
 from headrace.schemas.compatibility.rules import Break
+from headrace.schemas.compatibility.waivers import reason_of
 from headrace.schemas.registry import Contract
 
 
@@ -152,5 +153,5 @@ def _rules(old: Contract, new: Contract) -> list[BrokenRule]:
 
 
 def _broken(found: Break, contract: Contract) -> BrokenRule:
-    waived = "" if found.is_fatal else next((each.reason for each in contract.options.waivers if each.names(found)), "")
+    waived = "" if found.is_fatal else reason_of(contract.options.waivers, found)
     return BrokenRule(found.rule.value, found.where, found.why, found.remedy, waived)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from headrace.schemas.checked_values import mapping_of, member, refuse_unknown, text_in
@@ -24,6 +24,11 @@ class Waiver(NamedTuple):
         """Return whether this is about *found*; a place in the annotation is of the contract as a whole."""
         field = "" if found.where.startswith(_ANNOTATION) else found.where
         return self.rule is found.rule and self.field == field
+
+
+def reason_of(waivers: Iterable[Waiver], found: Break) -> str:
+    """Return the reason for which *found* is waived; empty if it is not."""
+    return next((each.reason for each in waivers if each.names(found)), "")
 
 
 def parse_waivers(annotation: Mapping[str, Any], where: str) -> tuple[Waiver, ...]:
