@@ -1,4 +1,4 @@
-"""New, refused and mended contracts while the engine runs: their subject begins anew or waits, and no other."""
+"""Contracts that change while the engine runs: only their own subject begins anew, or waits."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_without_the_permission_to_add_columns_the_subject_waits_and_says_so(two
         assert "gate" in columns(two)
 
 
-def test_a_refused_contract_holds_its_subject_alone_until_it_is_mended(two: World) -> None:
+def test_a_refused_contract_holds_only_its_subject_until_it_is_corrected(two: World) -> None:
     with running(two.engine()) as run:
         publish(two, FIRST, {"city": "Oslo"})
         run.engine.contracts.replace(registry(OTHERS, thing_happened=REFUSED))
@@ -256,7 +256,7 @@ def test_a_file_of_equal_size_that_replaces_another_is_noticed(folder: Folder) -
     assert folder.contracts.job.registry.latest("thing_happened").options.late_after.days == 31
 
 
-def test_the_only_subject_may_be_refused_and_mended(folder: Folder) -> None:
+def test_the_only_subject_may_be_refused_and_corrected(folder: Folder) -> None:
     folder.look()
     folder.write(2, ("city", "int"))
     folder.look()

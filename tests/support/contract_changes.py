@@ -2,8 +2,8 @@
 
 A change is told by what it does to the readers of events in each direction, to anyone (``always``), and to the columns
 of the table. ``blind`` names the directions in which the checker of Apache Avro wrongly finds no fault, ``strict``
-those in which it finds one that is none for Headrace's own reader, and ``cautious`` those in which no event is
-misread, and Headrace refuses all the same.
+those in which it finds a fault that Headrace's own reader does not have. ``cautious`` names the directions in which
+Headrace refuses the change, although it misreads no event.
 """
 
 from __future__ import annotations

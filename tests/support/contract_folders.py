@@ -34,7 +34,7 @@ def git(folder: Path, *words: str) -> str:
 
 
 def commit_all(folder: Path) -> str:
-    """Commit everything below *folder*, which becomes a repository if it is none; return the commit."""
+    """Commit everything below *folder*, and return the commit; make a repository there first if there is none."""
     if not (folder / ".git").exists():
         git(folder, "init", "--quiet", "--initial-branch", "main")
     git(folder, "add", "--all")

@@ -75,7 +75,7 @@ def subjects_of(found: FolderContents) -> dict[str, Subject]:
 
 
 def subject_named(subjects: Mapping[str, Subject], name: str) -> Subject:
-    """Return a subject; raises UnknownSchemaError if there is none of this name."""
+    """Return the subject called *name*; raises UnknownSchemaError if no subject has that name."""
     if name not in subjects:
         known = ", ".join(each for each in subjects if not each.endswith(SUFFIX))
         raise UnknownSchemaError(f"no contract for subject {name!r} here; there are {known}")
