@@ -285,9 +285,10 @@ def _between(quartiles: Sequence[float], digits: int) -> str:
 
 CONTENDERS: Final = {
     "publish": "publish, our SDK",
-    "pull": "pull and acknowledge, our engine",
+    "pull": "pull and acknowledge a backlog, our engine",
+    "stream": "the same while another process publishes",
     "go_publish": "publish, Go's client",
-    "go_receive": "receive and acknowledge, Go's client",
+    "go_receive": "receive and acknowledge a backlog, Go's client",
 }
 _PLAIN: Final = {"value", "us", "us_quartiles", "rss_mib"}
 BLOCKS: Final = {
