@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from headrace.bigquery.column_renames import Rename, column_renames
-from headrace.bigquery.completeness_view import completeness_view, put_view, view_differs
+from headrace.bigquery.completeness_view import completeness_view
 from headrace.bigquery.latest_views import latest_views
 from headrace.bigquery.service_tables import engines_table, tallies_table
 from headrace.bigquery.table_changes import evolved_table, same_location, table_changes, table_refusals
-from headrace.core.plan_changes import Change, Comparison, Note
+from headrace.bigquery.table_differences import changed_properties, created_properties, expiry_refusals
+from headrace.bigquery.view_comparison import view_changes
+from headrace.core.plan_changes import Change, Comparison, Note, PropertyChange
 from headrace.core.plan_refusals import ProvisionError, Refusal
 from headrace.core.resource_names import FIRST_KEY_VERSION, PROVISIONED, Names
 from headrace.dead_letters.archive_tables import archive_tables
@@ -25,11 +27,8 @@ from headrace.pubsub.provisioning import pubsub_comparisons
 from headrace.runtime.clock import now_micros
 from headrace.schemas.envelope import from_micros
 from headrace.schemas.registry import Registry
-from headrace.steps.mask.token_history import TokenHistory, next_history
+from headrace.steps.mask.token_history import TokenHistory, next_history, without_history
 from headrace.steps.mask.tokens import token_prefix
-
-if TYPE_CHECKING:
-    from headrace.bigquery.rollup_views import RollupView
 
 LOADS_KEPT: Final = timedelta(days=1)  # expiry of tables that abandoned loads left behind
 
@@ -80,7 +79,7 @@ def comparisons(
         yield Comparison("dataset", name, partial(_dataset_changes, name, location, clients.bigquery, kept))
     yield from _tables(registry, names, clients.bigquery, masking_key_version)
     for view in (completeness_view(names.project, names.dataset), *latest_views(registry, names)):
-        yield Comparison("view", _full_name(view), partial(_view_changes, view, clients.bigquery))
+        yield Comparison("view", _full_name(view), partial(view_changes, view, clients.bigquery))
     yield from _rollups(registry, names, clients.bigquery)
 
 
@@ -101,16 +100,23 @@ def _dataset_changes(
         existing = client.get_dataset(name)
     except NotFound:
         wanted.labels = dict(PROVISIONED)
-        yield Change("create", "dataset", name, _bind(client.create_dataset, dataset=wanted))
+        made = (PropertyChange("location", None, location),)
+        yield Change("create", "dataset", name, _bind(client.create_dataset, dataset=wanted), diff=made)
         return
     if not same_location(existing.location, location):
         why = f"it is in {existing.location} and the setting `location` is {location}, and BigQuery cannot move it"
         yield Refusal("dataset", name, why, f'set location = "{existing.location}", or name another dataset')
         return
     if existing.default_table_expiration_ms != wanted.default_table_expiration_ms:
+        kept = _days(existing.default_table_expiration_ms), _days(wanted.default_table_expiration_ms)
         existing.default_table_expiration_ms = wanted.default_table_expiration_ms
         update = _bind(client.update_dataset, dataset=existing, fields=["default_table_expiration_ms"])
-        yield Change("update", "dataset", name, update, "how long new tables are kept", can_wait=True)
+        why = "how long new tables are kept"
+        yield Change("update", "dataset", name, update, why, can_wait=True, diff=(PropertyChange(why, *kept),))
+
+
+def _days(milliseconds: int | None) -> str:
+    return "for ever" if milliseconds is None else f"{timedelta(milliseconds=milliseconds) / timedelta(days=1):g} days"
 
 
 def _tables(
@@ -139,9 +145,10 @@ def _table_changes(
     except NotFound:
         history = next_history(None, None, version, today)
         table.description, table.labels = history.beside(table.description), dict(PROVISIONED)
-        yield Change("create", "table", name, _bind(client.create_table, table=table))
+        made = created_properties(table)
+        yield Change("create", "table", name, _bind(client.create_table, table=table), diff=made)
         return
-    if found := table_refusals(existing, table, name, renames):
+    if found := [*table_refusals(existing, table, name, renames), *expiry_refusals(existing, table, name)]:
         yield from found
         return
     created = existing.created.date() if existing.created else today
@@ -150,11 +157,12 @@ def _table_changes(
     table.description = history.beside(table.description)
     fields = table_changes(existing, table, name)
     if fields:
+        diff = _without_days(changed_properties(existing, fields), before, history)
         for each, value in fields.items():
             setattr(existing, each, value)
         update = _bind(client.update_table, table=existing, fields=list(fields))
         can_wait = before == history and set(fields) == {"description"}
-        yield Change("update", "table", name, update, _why(fields, before, history), can_wait)
+        yield Change("update", "table", name, update, _why(fields, before, history), can_wait, diff)
 
 
 def _why(fields: Iterable[str], before: TokenHistory, after: TokenHistory) -> str:
@@ -163,41 +171,34 @@ def _why(fields: Iterable[str], before: TokenHistory, after: TokenHistory) -> st
     return ", ".join(named.get(each, each) if before != after else each for each in fields)
 
 
-def _view_changes(view: bigquery.Table, client: bigquery.Client) -> Iterator[Change | Refusal]:
-    name, put = _full_name(view), _bind(put_view, client=client, wanted=view)
-    try:
-        existing = client.get_table(view)
-    except NotFound:
-        yield Change("create", "view", name, put)
-        return
-    if existing.table_type != "VIEW":
-        yield Refusal("view", name, "a table has the name of the view", "rename it, and provision again")
-    elif view_differs(existing, view):
-        yield Change("update", "view", name, put)
+def _without_days(
+    diff: Iterable[PropertyChange], before: TokenHistory, after: TokenHistory
+) -> tuple[PropertyChange, ...]:
+    """Return *diff* with the versions of tokens in place of their days: a plan is the same plan on the next day."""
+    found = []
+    for each in diff:
+        if each.name != "description" or before == after:
+            found.append(each)
+            continue
+        found.append(PropertyChange("tokens begin with", _tokens(before), _tokens(after)))
+        texts = without_history(each.before), without_history(each.after)
+        if texts[0] != texts[1]:
+            found.append(PropertyChange(each.name, *texts))
+    return tuple(found)
+
+
+def _tokens(history: TokenHistory) -> str | None:
+    return token_prefix(history.current) if history.current else None
 
 
 def _rollups(registry: Registry, names: Names, client: bigquery.Client) -> Iterator[Comparison]:
     if not any(registry.latest(subject).transformations.rollups for subject in registry.subjects):
         return
-    from headrace.bigquery.rollup_views import rollup_views  # imports sqlglot, which jobs without rollups do not need
+    from headrace.bigquery.rollup_comparison import rollup_changes  # imports sqlglot: jobs without rollups need it not
+    from headrace.bigquery.rollup_views import rollup_views
 
     for view in rollup_views(registry, names):
-        yield Comparison("materialized view", view.name, partial(_rollup_changes, view, client))
-
-
-def _rollup_changes(view: RollupView, client: bigquery.Client) -> Iterator[Change | Refusal]:
-    from headrace.bigquery.rollup_views import LABEL, put_rollup
-
-    put = _bind(put_rollup, client=client, wanted=view)
-    try:
-        existing = client.get_table(view.name)
-    except NotFound:
-        yield Change("create", "materialized view", view.name, put)
-        return
-    if existing.table_type != "MATERIALIZED_VIEW":
-        yield Refusal("rollup", view.name, "another resource has the name of the rollup", "rename the rollup")
-    elif existing.labels.get(LABEL) != view.label or (existing.description or "") != view.doc:
-        yield Change("update", "materialized view", view.name, put)
+        yield Comparison("materialized view", view.name, partial(rollup_changes, view, client))
 
 
 def _full_name(table: bigquery.Table) -> str:

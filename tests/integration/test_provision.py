@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from headrace.bigquery.completeness_view import completeness_view
 from headrace.bigquery.service_tables import tallies_table
 from headrace.bigquery.table_changes import evolved_table
 from headrace.cli.app import main
-from headrace.core.plan_changes import Change
+from headrace.core.plan_changes import Change, PropertyChange
 from headrace.core.plan_refusals import ProvisionError
 from headrace.core.resource_names import COMPLETENESS, TALLIES, Names
 from headrace.errors import Exit
@@ -182,11 +183,115 @@ def test_a_new_version_of_the_masking_key_is_planned_and_added_to_the_descriptio
     apply([change])
 
     assert change.why == "description (tokens begin with t2_ from now on)"
+    assert change.diff == (PropertyChange("tokens begin with", "t1_", "t2_"),), "a day is not in it"
     assert re.search(r"Tokens: t1_ since \d{4}-\d\d-\d\d\.$", described)
     assert re.match(
         re.escape(described[:-1]) + r", t2_ since \d{4}-\d\d-\d\d\.$", place.table("things").description or ""
     )
     assert place.plan(tokens, "2") == []
+
+
+def test_a_change_that_would_delete_rows_is_refused_until_a_person_has_made_it(place: Place) -> None:
+    place.provision(things(("city", "string")))
+    shorter, now = things(("city", "string"), expire_after_days=90), datetime.now(UTC).isoformat()
+    row = {"city": "Lyon", "at": now, "_event_id": "a", "_event_time": now, "_ingested_at": now, "_schema_version": 1}
+    assert not place.clients.bigquery.insert_rows_json(place.table("things"), [{**row, "_source": "/test"}])
+
+    with pytest.raises(ProvisionError, match=r"kept for ever, and the contract keeps them 90 days"):
+        place.plan(shorter)
+
+    changed = place.table("things")
+    changed.time_partitioning.expiration_ms = 90 * 86_400_000
+    place.clients.bigquery.update_table(changed, ["time_partitioning"])
+    assert place.plan(shorter) == []
+
+
+@dataclass
+class Command:
+    """`headrace provision` for contracts in a folder."""
+
+    folder: Path
+    names: Names
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def write(self, *contracts: Contract) -> None:
+        for each in contracts:
+            (self.folder / f"{each.subject}.v{each.ref.version}.avsc").write_text(each.json)
+
+    def run(self, *options: str) -> tuple[int, str, str]:
+        """Return the exit code, and what was printed to stdout and stderr."""
+        given = ["--project", self.names.project, "--contracts", str(self.folder), *options]
+        self.monkeypatch.setattr(sys, "argv", ["headrace", "provision", *given])
+        try:
+            main()
+        except SystemExit as ended:
+            return int(ended.code or 0), *self.capsys.readouterr()
+        return 0, *self.capsys.readouterr()
+
+
+@pytest.fixture
+def command(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    folder = tmp_path / "contracts"
+    folder.mkdir()
+    return Command(folder, place.names, monkeypatch, capsys)
+
+
+def test_the_changes_of_a_plan_in_a_file_are_made_and_no_others(place: Place, command: Command, tmp_path: Path) -> None:
+    command.write(a_contract(("city", "string")))
+    file = tmp_path / "plan.json"
+    _, plan_text, _ = command.run("--dry-run", "--format", "json")
+    file.write_text(plan_text)
+
+    code, _, _ = command.run("--plan", str(file))
+    assert (code, place.table("things").table_id) == (0, "things")
+    again, _, told = command.run("--plan", str(file))
+    assert again == Exit.CONFIGURATION
+    assert "the plan has changed: topic " in told
+
+
+def test_the_plan_shows_what_changes_in_each_resource(command: Command) -> None:
+    command.write(V1)
+    command.run()
+    command.write(V2)
+
+    code, shown, _ = command.run("--dry-run")
+    _, as_json, _ = command.run("--dry-run", "--json")
+
+    name = f"{command.names.project}.{command.names.dataset}.things"
+    assert code == 0
+    assert shown.splitlines() == [
+        f"update table {name}",
+        "  column size",
+        "    - INT64 REQUIRED",
+        "    + INT64 NULLABLE",
+        "  column note",
+        "    + STRING NULLABLE",
+    ]
+    (change,) = json.loads(as_json)["changes"]
+    assert change == {
+        "action": "update",
+        "what": "table",
+        "name": name,
+        "why": "schema",
+        "diff": [
+            {"name": "column size", "before": "INT64 REQUIRED", "after": "INT64 NULLABLE"},
+            {"name": "column note", "before": None, "after": "STRING NULLABLE"},
+        ],
+    }
+
+
+def test_refusals_are_printed_as_json_too(command: Command) -> None:
+    command.write(a_contract(("city", "string")))
+    command.run()
+    command.write(a_contract(("city", "string"), partition="month"))
+
+    code, printed, _ = command.run("--format", "json")
+
+    (refusal,) = json.loads(printed)["refusals"]
+    assert (code, refusal["rule"]) == (Exit.CONFIGURATION, "PARTITIONING_CHANGED")
 
 
 def test_a_field_that_is_gone_leaves_its_column(place: Place) -> None:

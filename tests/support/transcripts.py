@@ -1,9 +1,9 @@
 """Pages that show a terminal are run: what they say a command prints is what it prints.
 
-A ``console`` block holds commands, each after ``$ ``, and below each what it prints. What differs each time is taken as
-the same: times, ages, durations, rates and counts of bytes held. Ids of letters are tied: where the page shows one, the
-run has another, and a later command of the page that names it is given the run's. A letter that the page shows is
-tied by its event.
+A ``console`` block holds commands, each after ``$ `` and its further lines after ``> ``, and below each what it prints.
+What differs each time is taken as the same: times, ages, durations, rates and counts of bytes held. Ids of letters are
+tied: where the page shows one, the run has another, and a later command of the page that names it is given the run's. A
+letter that the page shows is tied by its event.
 
     python -m tests.support.transcripts PAGE
 
@@ -143,6 +143,8 @@ def steps(page: str) -> list[Step]:
         for line in block.splitlines():
             if line.startswith("$ "):
                 found.append(Step(line[2:]))
+            elif line.startswith("> ") and not found[-1].printed:
+                found[-1].command += f"\n{line[2:]}"
             else:
                 found[-1].printed.append(line)
     return found
@@ -223,7 +225,10 @@ def rewritten(page: str, steps: Iterable[Step]) -> str:
 
     def block(match: re.Match[str]) -> str:
         taken = itertools.islice(remaining, sum(line.startswith("$ ") for line in match[0].splitlines()))
-        return "".join(f"$ {step.command}\n" + "".join(f"{line}\n" for line in step.printed) for step in taken)
+        return "".join(
+            "$ " + step.command.replace("\n", "\n> ") + "\n" + "".join(f"{line}\n" for line in step.printed)
+            for step in taken
+        )
 
     return _BLOCK.sub(block, page)
 

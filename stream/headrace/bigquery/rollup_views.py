@@ -31,10 +31,11 @@ _ANYTHING: Final = (exp.Count, exp.ApproxDistinct, exp.Min, exp.Max)
 
 @dataclass(frozen=True, slots=True)
 class RollupView:
-    """A wanted view: its full name, its description, and the statement that creates it."""
+    """A wanted view: its full name, its description, its query, and the statement that creates it."""
 
     name: str
     doc: str
+    query: str
     statement: str
 
     @property
@@ -95,7 +96,7 @@ def _view(contract: Contract, rollup: Rollup, names: Names) -> RollupView:
         f"AS {query}",
     ]
     return RollupView(
-        f"{names.project}.{names.dataset}.{rollup.name}", description(rollup.doc, TABLE_DOC), "\n".join(lines)
+        f"{names.project}.{names.dataset}.{rollup.name}", description(rollup.doc, TABLE_DOC), query, "\n".join(lines)
     )
 
 

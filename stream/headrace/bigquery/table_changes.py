@@ -133,7 +133,7 @@ def _property_problems(existing: bigquery.Table, wanted: bigquery.Table) -> Iter
     if _is_partitioned_otherwise(existing, wanted):
         yield "its partitioning differs from the contract, which BigQuery cannot change: make a table of another name"
     elif existing.time_partitioning.expiration_ms != wanted.time_partitioning.expiration_ms:
-        yield f"the expiry of its partitions differs from the contract; {_PROVISION}"
+        yield "the expiry of its partitions differs from the contract; `headrace provision` changes it, or says how"
     if existing.expires is not None:
         yield f"the whole table expires on {existing.expires:%Y-%m-%d}; {_PROVISION}"
     if list(existing.clustering_fields or []) != list(wanted.clustering_fields or []):

@@ -10,10 +10,12 @@ from typing import Annotated, Final, Literal
 import typer
 
 from headrace.cli import completion
-from headrace.cli.options import Contracts, Dataset, Project, examples, read_settings
+from headrace.cli.options import Contracts, Dataset, Project, examples, read_settings, with_json
 
 PROVISION_EXAMPLES: Final = examples(
-    "headrace provision --project my-project --dry-run", "headrace provision --project my-project"
+    "headrace provision --dry-run",
+    "headrace provision --dry-run --format json > plan.json",
+    "headrace provision --plan plan.json",
 )
 PUBLISH_EXAMPLES: Final = examples(
     "headrace publish flight_departed flights.ndjson",
@@ -22,20 +24,26 @@ PUBLISH_EXAMPLES: Final = examples(
 )
 
 
+@with_json
 def provision(
     project: Project = None,
     dataset: Dataset = None,
     contracts: Contracts = None,
     dry_run: Annotated[bool, typer.Option(help="Print the plan, and change nothing.")] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the changes as one JSON object too.")] = False,
+    plan: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Change something only if the plan is the one in this JSON file."),
+    ] = None,
+    format_: Annotated[Literal["text", "json"], typer.Option("--format", help="Format of the plan.")] = "text",
 ) -> None:
     """Create or update topics, subscriptions, datasets and tables.
 
-    A second run changes nothing.
+    Prints the plan first. It deletes nothing, and refuses a change that would delete rows. A second run changes
+    nothing.
     """
     from headrace.cli.commands.provision import provision as run_provision
 
-    run_provision(read_settings(project, dataset, contracts), dry_run, json_output)
+    run_provision(read_settings(project, dataset, contracts), dry_run, format_, plan)
 
 
 def publish(

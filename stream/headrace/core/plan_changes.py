@@ -1,19 +1,32 @@
-"""The changes of a provision plan, and the comparisons that find them."""
+"""The changes of a provision plan, property by property, and the comparisons that find them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from headrace.core.plan_refusals import Refusal
+
+
+class PropertyChange(NamedTuple):
+    """A property of a resource before and after a change, for people to read; None where it has none."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+def changed_texts(*compared: PropertyChange) -> tuple[PropertyChange, ...]:
+    """Return those of *compared* whose texts differ. An empty text counts as no text."""
+    return tuple(each for each in compared if (each.before or None) != (each.after or None))
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change to make: *action* is create or update, *what* the kind of resource, *why* the properties to update.
 
-    A job works as well without a change that *can_wait*.
+    *diff* has these properties with their values. A job works as well without a change that *can_wait*.
     """
 
     action: str
@@ -22,6 +35,7 @@ class Change:
     apply: Callable[[], Any] = field(repr=False, compare=False)
     why: str = ""
     can_wait: bool = field(default=False, compare=False)
+    diff: tuple[PropertyChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,14 +33,16 @@ _CREATE_AGAIN: Final = "pull what it still holds, delete it, and run `headrace p
 class Difference:
     """A property of a subscription that differs from the wanted one.
 
-    *field* is the property that an update changes, or None if no update can. If *loses*, events that are published
-    meanwhile may never reach the reader of the subscription.
+    *field* is the property that an update changes, or None if no update can. *before* and *after* are its values for
+    people to read. If *loses*, events that are published meanwhile may never reach the reader of the subscription.
     """
 
     found: str
     remedy: str
     loses: bool
     field: str | None = None
+    before: str | None = None
+    after: str | None = None
 
 
 MISSING: Final = Difference("the subscription does not exist", "`headrace provision` creates it", loses=True)
@@ -91,12 +93,15 @@ def _source(existing: Subscription, topic: str) -> Iterator[Difference]:
 
 def _delivery(existing: Subscription) -> Iterator[Difference]:
     if existing.push_config.push_endpoint:
-        yield Difference("it pushes messages to an endpoint", _UPDATE, loses=True, field="push_config")
+        yield Difference(
+            "it pushes messages to an endpoint", _UPDATE, loses=True, field="push_config", before="an endpoint"
+        )
     for field, where in EXPORTS.items():
         if field in existing:
             yield Difference(f"it exports messages to {where}", _CREATE_AGAIN, loses=True)
     if existing.message_transforms:
-        yield Difference("it transforms messages", _UPDATE, loses=True, field="message_transforms")
+        count = str(len(existing.message_transforms))
+        yield Difference("it transforms messages", _UPDATE, loses=True, field="message_transforms", before=count)
     elsewhere = existing.dead_letter_policy.dead_letter_topic
     if elsewhere and elsewhere.rpartition("/")[2] != DEAD_LETTERS:
         yield Difference(
@@ -104,6 +109,7 @@ def _delivery(existing: Subscription) -> Iterator[Difference]:
             _UPDATE,
             loses=True,
             field="dead_letter_policy",
+            before=elsewhere,
         )
 
 
@@ -115,10 +121,18 @@ def _keeping(existing: Subscription) -> Iterator[Difference]:
             _UPDATE,
             loses=True,
             field="message_retention_duration",
+            before=f"{kept / 3600:g} hours",
+            after=f"{RETENTION_SECONDS // 3600} hours",
         )
     if existing.expiration_policy.ttl:
+        unused = cast("timedelta", existing.expiration_policy.ttl)
         yield Difference(
-            "it is deleted with its messages when nobody pulls", _UPDATE, loses=False, field="expiration_policy"
+            "it is deleted with its messages when nobody pulls",
+            _UPDATE,
+            loses=False,
+            field="expiration_policy",
+            before=f"after {unused / timedelta(days=1):g} days without a pull",
+            after="never",
         )
 
 

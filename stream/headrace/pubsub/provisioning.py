@@ -14,7 +14,7 @@ from google.api_core.exceptions import Forbidden, NotFound
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
-from headrace.core.plan_changes import Change, Comparison, Note
+from headrace.core.plan_changes import Change, Comparison, Note, PropertyChange
 from headrace.core.plan_refusals import Refusal
 from headrace.core.resource_names import PROVISIONED, Names
 from headrace.pubsub.existing_subscription import MISSING_EXISTING, existing_notes, existing_problems
@@ -93,7 +93,8 @@ def _subscription_changes(name: str, topic: str, client: SubscriberClient) -> It
         mask = FieldMask(paths=[each.field for each in found if each.field])
         update = _bind(client.update_subscription, request={"subscription": wanted, "update_mask": mask})
         can_wait = not any(each.loses for each in found)
-        yield Change("update", SUBSCRIPTION, name, update, "; ".join(each.found for each in found), can_wait)
+        diff = tuple(PropertyChange(str(each.field), each.before, each.after) for each in found)
+        yield Change("update", SUBSCRIPTION, name, update, "; ".join(each.found for each in found), can_wait, diff)
 
 
 def _unread(name: str, client: SubscriberClient) -> Iterator[Note]:

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from google.api_core.exceptions import GoogleAPIError
 
+from headrace.cli.commands.saved_plan import check_plan, plan_json
 from headrace.config.settings import Settings
-from headrace.core.plan_changes import Change, Note
+from headrace.contract_view.view_lines import change as change_lines
+from headrace.contract_view.view_lines import labelled, paragraph
+from headrace.core.plan_changes import Change, Note, PropertyChange
 from headrace.core.plan_refusals import ProvisionError, listed
 from headrace.provision import Clients, plan
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.reachability import Service, reach
-from headrace.util.output import say, show
+from headrace.util.output import print_json, say
 from headrace.util.terminal_columns import counted
 
 
-def provision(settings: Settings, dry_run: bool, as_json: bool = False) -> None:
-    """Create missing resources, update others, and print the changes; to stdout too if *as_json*.
+def provision(settings: Settings, dry_run: bool, format_: str, plan_file: Path | None = None) -> None:
+    """Print the plan, and make its changes unless it is a *dry_run*; with *plan_file*, only if they are those in it.
 
     Raises:
         ProvisionError: some resources cannot be changed; all of them are printed, and nothing is changed.
+        PlanFileError: the plan is another one than that in *plan_file*.
     """
     registry = settings.registry()
     for contract in registry:
@@ -32,17 +39,54 @@ def provision(settings: Settings, dry_run: bool, as_json: bool = False) -> None:
     try:
         changes = plan(registry, settings.names, settings.location, clients, settings.masking_key_version, _note)
     except ProvisionError as error:
-        if len(error.refusals) > 1:
-            for line in listed(error.refusals):
-                say(line)
+        _print_refusals(settings, error, dry_run, format_)
         raise
-    for change in changes:
-        say(f"{change.action} {change.what} {change.name}{f': {change.why}' if change.why else ''}")
+    if plan_file is not None:
+        check_plan(plan_file, changes, settings.names)
+    if format_ == "json":
+        print_json(plan_json(changes, (), settings.names, dry_run))
+    else:
+        _print_plan(changes)
     if changes and not dry_run:
         _apply(changes)
-    if as_json:
-        show("changes", [_as_dict(each) for each in changes], "json", dry_run=dry_run)
     say(_ending(changes, dry_run))
+
+
+def _print_refusals(settings: Settings, error: ProvisionError, dry_run: bool, format_: str) -> None:
+    if format_ == "json":
+        print_json(plan_json((), error.refusals, settings.names, dry_run))
+    elif len(error.refusals) > 1:
+        for line in listed(error.refusals):
+            say(line)
+
+
+def _print_plan(changes: Sequence[Change]) -> None:
+    for each in changes:
+        for line in _lines(each):
+            sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _lines(change: Change) -> Iterator[str]:
+    """Yield a change on one line, and below it the properties that it creates, or both texts of those it updates."""
+    told = f": {change.why}" if change.why and not change.diff else ""
+    yield from paragraph(f"{change.action} {change.what} {change.name}{told}")
+    if change.action == "create":
+        yield from labelled({each.name: each.after or "" for each in change.diff})
+        return
+    for each in change.diff:
+        if "\n" in (each.before or "") and each.after:
+            yield from _text_lines(each)
+        else:
+            yield from change_lines(each.name, each.before or "", each.after or "")
+
+
+def _text_lines(changed: PropertyChange) -> Iterator[str]:
+    yield from paragraph(changed.name, 2)
+    before, after = (changed.before or "").splitlines(), (changed.after or "").splitlines()
+    compared = difflib.unified_diff(before, after, n=1, lineterm="")
+    for line in [*compared][2:]:  # without the names of two files
+        yield from paragraph(line, 4)
 
 
 def _note(note: Note) -> None:
@@ -64,7 +108,3 @@ def _ending(changes: Sequence[Change], dry_run: bool) -> str:
     if dry_run:
         return f"{counted(len(changes), 'change')}; run without --dry-run to make them"
     return f"{counted(len(changes), 'change')} made"
-
-
-def _as_dict(change: Change) -> dict[str, str]:
-    return {"action": change.action, "what": change.what, "name": change.name, "why": change.why}

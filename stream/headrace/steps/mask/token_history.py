@@ -59,6 +59,12 @@ def next_history(text: str | None, created: date | None, version: str | None, to
     return history.followed_by(version, today)
 
 
+def without_history(text: str | None) -> str | None:
+    """Return a table's description without the line of its history; None if nothing is left."""
+    found = _LINE.fullmatch(text or "")
+    return (text[: found.start(1)].removesuffix("Tokens: ").rstrip() if found and text else text) or None
+
+
 def version_problem(text: str | None, version: str | None) -> str | None:
     """Return a sentence if the job's *version* is not the one in the table's description; None if it is.
 
