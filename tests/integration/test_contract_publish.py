@@ -89,7 +89,9 @@ def revisions(schemas: SchemaServiceClient, project: str) -> list[Schema]:
     """The revisions of the schema, the oldest first."""
     try:
         listed = schemas.list_schema_revisions(request={"name": name_of(project), "view": 2})
-        return sorted(listed, key=lambda each: each.revision_create_time)
+        created: dict[str, Any] = {each.revision_id: each.revision_create_time for each in listed}
+        full = [schemas.get_schema(name=f"{name_of(project)}@{each}") for each in created]
+        return sorted(full, key=lambda each: created[each.revision_id])
     except NotFound:
         return []
 
@@ -205,6 +207,29 @@ def test_a_sidecar_stays_out_of_the_schema(schemas: SchemaServiceClient, project
     )
     done("--to", f"pubsub://{project}", "--apply")
     assert schemas.get_schema(name=f"projects/{project}/schemas/orders").definition.strip() == text
+
+
+# what people see
+
+
+def test_no_line_of_a_plan_or_a_refusal_is_wider_than_the_terminal(
+    project: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    place = f"pubsub://{project}"
+    plan = run("--to", place).stdout
+    assert max(map(len, plan.splitlines())) <= 60
+    assert [each.split() for each in plan.splitlines()] == [
+        ["action", "what", "name"],
+        ["create", "schema", f"{SUBJECT}.v1"],
+        ["commit", "revision", f"{SUBJECT}.v2"],
+    ]
+
+    done("--to", place, "--apply")
+    write_version(folder, 2, N, {"name": "m2", "type": ["null", "long"], "default": None})
+    refusal = run("--to", place).stdout
+    assert max(map(len, refusal.splitlines())) <= 60
+    assert "PUBLISHED_VERSION_EDITED" in refusal
 
 
 # revisions in contracts

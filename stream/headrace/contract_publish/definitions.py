@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Any
 
 from headrace.schemas.avro_text import read_avro, without_comments
 from headrace.schemas.compatibility.published_content import published_content
@@ -28,6 +29,14 @@ class Definition:
     revisions: tuple[str, ...] = ()
 
 
+def parsed_hash(avro: Any) -> str:
+    """Return the hash of a schema's parsed form; empty if it has none."""
+    try:
+        return schema_hash(avro)
+    except UnreadableSchemaError:
+        return ""
+
+
 def definitions_of(contracts: FolderContents) -> Iterator[tuple[str, list[Contract], list[Definition]]]:
     """Yield each subject with its versions and their definitions, the oldest first."""
     ordered = [contract for _, contract in sorted(contracts.contracts.items())]
@@ -40,11 +49,8 @@ def _definition(contract: Contract, sources: Mapping[str, Sequence[SourceFile]])
     version = contract.ref.version
     text = _text(contract, sources[f"{contract.subject}.v{version}"])
     avro = json.loads(text)
-    try:
-        schema = schema_hash(avro)
-    except UnreadableSchemaError:
-        schema = ""
-    return Definition(version, text, published_content(avro), schema, contract.options.schema_ids.revisions)
+    listed = contract.options.schema_ids.revisions
+    return Definition(version, text, published_content(avro), parsed_hash(avro), listed)
 
 
 def _text(contract: Contract, files: Sequence[SourceFile]) -> str:

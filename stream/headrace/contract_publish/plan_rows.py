@@ -54,22 +54,21 @@ def _step_rows(plan: SchemaPlan, made: Mapping[int, str]) -> Iterator[dict[str, 
 
 
 def table_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows for a table: what changes or is refused, each with its place in one column."""
-    return [
-        {
-            "action": each["action"],
-            "what": _name(each),
-            "revision": each["revision"],
-            "why": f"{each['rule']}: {each['why']}" if each["rule"] else each["why"],
-        }
-        for each in rows
-        if each["action"] != KEEP
-    ]
+    """Return the rows for a table: what changes or is refused, by short names, without columns that are empty."""
+    listed = [_table_row(each) for each in rows if each["action"] != KEEP]
+    filled = {column for row in listed for column, value in row.items() if value}
+    return [{column: value for column, value in row.items() if column in filled} for row in listed]
 
 
-def _name(row: Mapping[str, Any]) -> str:
-    version = "" if row["version"] is None else f" v{row['version']}"
-    return f"{row['name']}{version}"
+def _table_row(row: Mapping[str, Any]) -> dict[str, str]:
+    version = "" if row["version"] is None else f".v{row['version']}"
+    return {
+        "action": row["action"],
+        "what": row["what"],
+        "name": f"{row['name'].rpartition('/')[2]}{version}",
+        "revision": row["revision"],
+        "why": f"{row['rule']}: {row['why']}" if row["rule"] else row["why"],
+    }
 
 
 def _refusal_row(refusal: Refusal) -> dict[str, Any]:

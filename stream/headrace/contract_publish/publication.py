@@ -51,8 +51,17 @@ class Publication:
 class Places:
     """The bucket and the schema service to publish to, where they are wanted."""
 
-    bucket: ContractsBucket | None
-    service: SchemaService | None
+    bucket: ContractsBucket | None = None
+    service: SchemaService | None = None
+
+
+def broken_rules(folder: Path, published: Mapping[SchemaRef, Contract]) -> tuple[Finding, ...]:
+    """Return the rules that contracts of *folder* break and do not waive; *published* contracts must not change.
+
+    Raises:
+        ContractError: the folder cannot be read, or holds no contract.
+    """
+    return tuple(each for each in check_folder(folder, published).findings if not each.waived)
 
 
 def plan_publication(
@@ -63,7 +72,7 @@ def plan_publication(
     may_delete: bool,
     note: Callable[[str], None],
 ) -> Publication:
-    """Check the contracts of *folder*, and compare them with what is there; nothing is changed.
+    """Compare the contracts of *folder*, which :func:`broken_rules` has checked, with what is there; change nothing.
 
     *published* are contracts that must not change, such as those of a commit. Those in the bucket must not, either.
 
@@ -79,11 +88,9 @@ def plan_publication(
         there = places.bucket.contracts(files, stored)
         for subject in there.blocked:
             note(f"{subject}: its contracts in the bucket cannot be read, and count as not published")
-        published = {**published, **there.contracts}
+        if findings := broken_rules(folder, {**published, **there.contracts}):
+            return Publication(findings)
         uploads = plan_uploads(files, stored)
-    findings = tuple(each for each in check_folder(folder, published).findings if not each.waived)
-    if findings:
-        return Publication(findings)
     subjects = () if places.service is None else plan_schemas(contents, places.service, may_delete=may_delete)
     return Publication((), contents.sources, files, tuple(uploads), tuple(subjects))
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from headrace.contract_publish.definitions import Definition
+from headrace.contract_publish.definitions import Definition, parsed_hash
 from headrace.schemas.compatibility.published_content import published_content
-from headrace.schemas.schema_equality import UnreadableSchemaError, read_schema, schema_hash
+from headrace.schemas.schema_equality import UnreadableSchemaError, read_schema
 
 
 class Revision(NamedTuple):
     """One revision of a schema: its *id*, the hash of its *content*, and the hash of its parsed form, *schema*.
 
-    Both hashes are empty if it is no Avro schema. It *is_annotated* if it has annotations of Headrace.
+    A hash is empty where the definition is no JSON, or no Avro schema. It *is_annotated* if it has annotations of
+    Headrace.
     """
 
     id: str
@@ -37,11 +38,10 @@ def revision_of(revision_id: str, definition: str) -> Revision:
     """
     try:
         avro = read_schema(definition)
-        return Revision(
-            revision_id, published_content(avro), schema_hash(avro), isinstance(avro, dict) and "headrace" in avro
-        )
+        content = published_content(avro)
     except (UnreadableSchemaError, RecursionError):
         return Revision(revision_id)
+    return Revision(revision_id, content, parsed_hash(avro), isinstance(avro, dict) and "headrace" in avro)
 
 
 def match_revisions(versions: Sequence[Definition], revisions: Sequence[Revision]) -> Matched:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from headrace.cli.commands.contracts_folder import chosen_folder
 from headrace.config.settings import Settings, load_settings
@@ -12,7 +13,14 @@ from headrace.contract_check.git_state import contracts_at
 from headrace.contract_publish.bucket import ContractsBucket
 from headrace.contract_publish.plan_rows import table_rows
 from headrace.contract_publish.plan_schemas import SubjectPlan
-from headrace.contract_publish.publication import Places, Publication, Publisher, plan_publication, publication_rows
+from headrace.contract_publish.publication import (
+    Places,
+    Publication,
+    Publisher,
+    broken_rules,
+    plan_publication,
+    publication_rows,
+)
 from headrace.contract_publish.publish_errors import PublishRefusedError
 from headrace.contract_publish.schema_service import SchemaService
 from headrace.contract_publish.targets import Targets, targets_of
@@ -49,17 +57,23 @@ def publish_contracts(
         settings: Settings = load_settings(profile=profile)
         targets = Targets(settings.project)
     published = contracts_at(chosen, against).contracts if against else {}
+    if findings := broken_rules(chosen, published):
+        _refuse(Publication(findings), Places(), format_)
     places = _places(targets)
     publication = plan_publication(chosen, published, places, may_delete=delete_oldest, note=_note)
-    publisher = Publisher(publication, places, say)
     if publication.refused:
-        _show(publication, places, publisher.made, format_, applied=False)
-        raise PublishRefusedError(f"{counted(publication.refused, 'refusal')}, see above; nothing was published")
+        _refuse(publication, places, format_)
+    publisher = Publisher(publication, places, say)
     if apply:
         publisher.apply()
     _show(publication, places, publisher.made, format_, applied=apply)
     _say_what_is_left(chosen, publication, publisher.made)
     say(_ending(publication, apply))
+
+
+def _refuse(publication: Publication, places: Places, format_: str) -> NoReturn:
+    _show(publication, places, {}, format_, applied=False)
+    raise PublishRefusedError(f"{counted(publication.refused, 'refusal')}, see above; nothing was published")
 
 
 def _places(targets: Targets) -> Places:
