@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,15 @@ from headrace.errors import Exit
 from headrace.runtime.google_clients import open_gapic_publisher, open_schemas
 from headrace.schema_registry.registry_errors import NotInRegistryError, RegistryAwayError
 from tests.support.buckets import a_bucket
-from tests.support.contract_folders import commit_all, write_version
+from tests.support.contract_folders import commit_all, write_contract, write_version
+from tests.support.paths import ROOT
+from tests.support.transcripts import steps
 
 pytestmark = [pytest.mark.emulators, pytest.mark.usefixtures("emulators")]
 N = ("n", "int")
 SUBJECT = "thing_happened"
+PAGE = (ROOT / "docs" / "contract-publish.md").read_text()
+README = (ROOT / "README.md").read_text()
 
 
 def added(number: int) -> dict[str, Any]:
@@ -501,3 +506,28 @@ def test_a_version_is_in_the_bucket_before_a_topic_accepts_it(
     settings = SchemaSettings(schema=name_of(project), encoding=Encoding.BINARY)
     topic = topics.create_topic(request=Topic(name=f"projects/{project}/topics/things", schema_settings=settings))
     topics.publish(topic=topic.name, messages=[PubsubMessage(data=b"\x02\x04")])
+
+
+# the page
+
+
+def test_the_example_of_the_page_prints_what_it_says(
+    project: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+    contract = json.loads(re.findall(r"^```json\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)[0])
+    write_contract(folder, 1, contract, "order_placed")
+    contract["fields"].append({"name": "note", "type": ["null", "string"], "default": None, "pii": "none"})
+    write_contract(folder, 2, contract, "order_placed")
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = steps(PAGE)
+    assert len(listed) == 3
+    for step in listed:
+        words = step.command.replace("my-project", project).split()
+        printed = CliRunner().invoke(app, words[1:]).output.replace(project, "my-project").splitlines()
+        assert without_ids(printed[1:]) == without_ids(step.printed)  # after the emulators
+
+
+def without_ids(lines: list[str]) -> list[str]:
+    return [re.sub(r"\b[0-9a-f]{8}\b", "REVISION", line) for line in lines]

@@ -134,7 +134,7 @@ class ContractsBucket:
 
 
 def _is_contracts(name: str) -> bool:
-    """Return whether an object is a file of contracts; one that no folder can hold is none."""
+    """Return whether an object is a file of contracts, by a name that a folder can hold."""
     return name.endswith((SUFFIX, *SIDECARS)) and name.isprintable() and len(name.encode()) <= _MAX_NAME_BYTES
 
 

@@ -1,4 +1,4 @@
-"""What to publish of a folder, planned and done: the bucket first, then the schemas of Pub/Sub.
+"""Publication of a folder, as a plan and as changes: the bucket first, then the schemas of Pub/Sub.
 
 A topic with a schema takes messages of a version once the version is a revision. By then whoever copies contracts from
 the bucket finds it there.
@@ -25,7 +25,7 @@ from headrace.schemas.registry import Contract, read_folder
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What to do: *uploads* of *files*, and the plans of *subjects*; or the *findings* because of which nothing is.
+    """The plan: *uploads* of *files*, and the plans of *subjects*; or the *findings* because of which nothing is done.
 
     *sources* has the files of each contract, such as ``orders.v1``.
     """
@@ -96,7 +96,7 @@ def plan_publication(
 
 
 class Publisher:
-    """What carries out a publication; *note* gets a sentence for each change that is done."""
+    """Makes the changes of a publication; *note* gets a sentence for each one that is done."""
 
     def __init__(self, publication: Publication, places: Places, note: Callable[[str], None]) -> None:
         self._publication = publication

@@ -1,4 +1,4 @@
-"""What of a published version never changes, and the names that other systems give to it once it is published."""
+"""Content of a published version, which never changes, and its names in other systems, which are known only later."""
 
 from __future__ import annotations
 

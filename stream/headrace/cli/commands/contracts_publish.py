@@ -46,7 +46,7 @@ def publish_contracts(
         SettingsError: no folder or no project is named.
         ContractError: the folder cannot be read, or holds no contract.
         GitStateError: *against* is no commit.
-        PublishTargetError: an address in *to* is none.
+        PublishTargetError: an address in *to* is of no place to publish to.
         PublishRefusedError: something cannot be published; the rows say why.
         PublishConflictError: somebody else publishes too.
         UnreachableError, RegistryError: a service does not answer, or refuses the credentials.
