@@ -1,45 +1,41 @@
-"""Contracts are published to Pub/Sub's schema service and to a bucket, planned first, and again after a kill."""
+"""Contracts are published to Pub/Sub's schema service: planned first, and compared with what somebody else does."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from google.api_core.exceptions import NotFound, PreconditionFailed, ServiceUnavailable
-from google.cloud import storage
 from google.pubsub_v1 import PublisherClient, SchemaServiceClient
-from google.pubsub_v1.types import Encoding, PubsubMessage, Schema, SchemaSettings, Topic
-from typer.testing import CliRunner, Result
+from google.pubsub_v1.types import Encoding, Schema, SchemaSettings, Topic
+from typer.testing import CliRunner
 
 from headrace.cli.app import app
-from headrace.contract_publish.publish_errors import PublishConflictError, PublishRefusedError
+from headrace.contract_publish.publish_errors import PublishConflictError
 from headrace.errors import Exit
 from headrace.runtime.google_clients import open_gapic_publisher, open_schemas
-from headrace.schema_registry.registry_errors import NotInRegistryError, RegistryAwayError
-from tests.support.buckets import a_bucket
 from tests.support.contract_folders import commit_all, write_contract, write_version
+from tests.support.contract_publishing import (
+    SUBJECT,
+    N,
+    added,
+    as_filed,
+    brief,
+    done,
+    interfering,
+    name_of,
+    refused,
+    revisions,
+    run,
+    write_versions,
+)
 from tests.support.paths import ROOT
 from tests.support.transcripts import steps
 
 pytestmark = [pytest.mark.emulators, pytest.mark.usefixtures("emulators")]
-N = ("n", "int")
-SUBJECT = "thing_happened"
 PAGE = (ROOT / "docs" / "contract-publish.md").read_text()
 README = (ROOT / "README.md").read_text()
-
-
-def added(number: int) -> dict[str, Any]:
-    return {"name": f"m{number}", "type": ["null", "int"], "default": None}
-
-
-def write_versions(folder: Path, *versions: int, **annotations: Any) -> None:
-    """Write versions that each add a field to the one before."""
-    for version in versions:
-        write_version(folder, version, N, *map(added, range(2, version + 1)), **annotations)
 
 
 @pytest.fixture
@@ -52,12 +48,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def bucket(tmp_path: Path) -> Iterator[storage.Bucket]:
-    with a_bucket(tmp_path) as bucket:
-        yield bucket
-
-
-@pytest.fixture
 def schemas() -> SchemaServiceClient:
     return open_schemas()
 
@@ -65,48 +55,6 @@ def schemas() -> SchemaServiceClient:
 @pytest.fixture
 def topics() -> PublisherClient:
     return open_gapic_publisher()
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(app, ["contracts", "publish", "contracts", *words])
-
-
-def done(*words: str) -> list[dict[str, Any]]:
-    """The rows of a run that refuses nothing."""
-    result = run(*words, "--json")
-    assert result.exit_code == Exit.DONE, (result.output, result.exception)
-    rows: list[dict[str, Any]] = json.loads(result.stdout)["changes"]
-    return rows
-
-
-def refused(*words: str) -> list[dict[str, Any]]:
-    """The rows of what is refused."""
-    result = run(*words, "--json")
-    assert isinstance(result.exception, PublishRefusedError), (result.output, result.exception)
-    return [each for each in json.loads(result.stdout)["changes"] if each["action"] == "refuse"]
-
-
-def brief(rows: list[dict[str, Any]]) -> list[tuple[str, int | None]]:
-    return [(each["action"], each["version"]) for each in rows]
-
-
-def revisions(schemas: SchemaServiceClient, project: str) -> list[Schema]:
-    """The revisions of the schema, the oldest first."""
-    try:
-        listed = schemas.list_schema_revisions(request={"name": name_of(project), "view": 2})
-        created: dict[str, Any] = {each.revision_id: each.revision_create_time for each in listed}
-        full = [schemas.get_schema(name=f"{name_of(project)}@{each}") for each in created]
-        return sorted(full, key=lambda each: created[each.revision_id])
-    except NotFound:
-        return []
-
-
-def name_of(project: str) -> str:
-    return f"projects/{project}/schemas/{SUBJECT}"
-
-
-def as_filed(folder: Path, *versions: int) -> list[str]:
-    return [(folder / f"{SUBJECT}.v{each}.avsc").read_text() for each in versions]
 
 
 # the schema service
@@ -362,150 +310,10 @@ def test_a_schema_that_somebody_else_creates_meanwhile_is_noticed(
     assert isinstance(run("--to", f"pubsub://{project}", "--apply").exception, PublishConflictError)
 
 
-def interfering(monkeypatch: pytest.MonkeyPatch, method: str, interfere: Any) -> None:
-    """Have somebody else do something between the last look of the command and its call of *method*."""
-    real = getattr(SchemaServiceClient, method)
-    acted = False
-
-    def call(self: SchemaServiceClient, **given: Any) -> Any:
-        nonlocal acted
-        if not acted:
-            acted = True
-            interfere()
-        return real(self, **given)
-
-    monkeypatch.setattr(SchemaServiceClient, method, call)
-
-
 def commit(schemas: SchemaServiceClient, project: str, text: str) -> None:
     schemas.commit_schema(
         name=name_of(project), schema=Schema(name=name_of(project), type_=Schema.Type.AVRO, definition=text)
     )
-
-
-@pytest.mark.parametrize("calls", range(5))
-def test_what_is_cut_off_between_two_steps_is_finished_by_the_next_run(
-    schemas: SchemaServiceClient,
-    project: str,
-    folder: Path,
-    bucket: storage.Bucket,
-    monkeypatch: pytest.MonkeyPatch,
-    calls: int,
-) -> None:
-    write_versions(folder, 3)
-    places = ("--to", f"pubsub://{project}", "--to", f"gs://{bucket.name}/team")
-    with monkeypatch.context() as patch:
-        cut_off_after(patch, calls)
-        assert isinstance(run(*places, "--apply").exception, RegistryAwayError)
-
-    done(*places, "--apply")
-
-    assert [each.definition for each in revisions(schemas, project)] == as_filed(folder, 1, 2, 3)
-    assert {each.name for each in bucket.list_blobs()} == {f"team/{SUBJECT}.v{each}.avsc" for each in (1, 2, 3)}
-
-
-def cut_off_after(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
-    """Let so many changes succeed; the services are away from then on."""
-    left = calls
-
-    def limited(real: Any) -> Any:
-        def call(*given: Any, **more: Any) -> Any:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise ServiceUnavailable("away")
-            return real(*given, **more)
-
-        return call
-
-    for method in ("create_schema", "commit_schema"):
-        monkeypatch.setattr(SchemaServiceClient, method, limited(getattr(SchemaServiceClient, method)))
-    monkeypatch.setattr(storage.Blob, "upload_from_string", limited(storage.Blob.upload_from_string))
-
-
-# the bucket
-
-
-def test_the_bucket_has_the_files_byte_for_byte(bucket: storage.Bucket, folder: Path) -> None:
-    (folder / "shop.Money.avsc").write_text('{"type": "fixed", "name": "Money", "namespace": "shop", "size": 8}')
-    place = f"gs://{bucket.name}/team"
-
-    rows = done("--to", place, "--apply")
-
-    assert [each["action"] for each in rows] == ["upload"] * 3
-    for each in folder.iterdir():
-        assert bucket.blob(f"team/{each.name}").download_as_bytes() == each.read_bytes()
-    assert [each["action"] for each in done("--to", place, "--apply")] == ["keep"] * 3
-
-
-def test_what_the_bucket_has_must_not_change(bucket: storage.Bucket, folder: Path) -> None:
-    place = f"gs://{bucket.name}/team"
-    done("--to", place, "--apply")
-    published = bucket.blob(f"team/{SUBJECT}.v2.avsc").download_as_bytes()
-    write_version(folder, 2, N, added(2), table="other_table")
-
-    rows = refused("--to", place, "--apply")
-
-    assert ("PUBLISHED_VERSION_EDITED", f"{SUBJECT}.v2") in [(each["rule"], each["name"]) for each in rows]
-    assert bucket.blob(f"team/{SUBJECT}.v2.avsc").download_as_bytes() == published
-
-
-def test_a_version_that_is_gone_from_the_folder_is_refused(bucket: storage.Bucket, folder: Path) -> None:
-    place = f"gs://{bucket.name}/team"
-    done("--to", place, "--apply")
-    (folder / f"{SUBJECT}.v1.avsc").unlink()
-    assert [each["rule"] for each in refused("--to", place)] == ["PUBLISHED_VERSION_EDITED"]
-
-
-def test_white_space_and_revisions_may_change(bucket: storage.Bucket, folder: Path) -> None:
-    place = f"gs://{bucket.name}/team"
-    done("--to", place, "--apply")
-    write_version(folder, 1, N, revisions=["f47c8c56"])
-    path = folder / f"{SUBJECT}.v2.avsc"
-    path.write_text(json.dumps(json.loads(path.read_text())))
-
-    assert [each["action"] for each in done("--to", place, "--apply")] == ["replace", "replace"]
-    assert bucket.blob(f"team/{path.name}").download_as_bytes() == path.read_bytes()
-
-
-def test_an_object_that_somebody_else_wrote_meanwhile_is_not_replaced(
-    bucket: storage.Bucket, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    conditions = []
-
-    def changed(blob: Any, content: bytes, type_: str, if_generation_match: int, timeout: float) -> None:
-        conditions.append(if_generation_match)
-        raise PreconditionFailed("changed")  # which the emulator does not check
-
-    monkeypatch.setattr(storage.Blob, "upload_from_string", changed)
-    result = run("--to", f"gs://{bucket.name}/team", "--apply")
-    assert isinstance(result.exception, PublishConflictError)
-    assert conditions == [0]
-
-
-def test_a_bucket_that_is_not_there_is_named(bucket: storage.Bucket, folder: Path) -> None:
-    error = run("--to", "gs://no-such-bucket/team").exception
-    assert isinstance(error, NotInRegistryError)
-    assert "gs://no-such-bucket/team: there is no such bucket" in str(error)
-
-
-def test_a_version_is_in_the_bucket_before_a_topic_accepts_it(
-    topics: PublisherClient,
-    project: str,
-    folder: Path,
-    bucket: storage.Bucket,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    seen: list[set[str]] = []
-    for method in ("create_schema", "commit_schema"):
-        interfering(monkeypatch, method, lambda: seen.append({each.name for each in bucket.list_blobs()}))
-
-    done("--to", f"pubsub://{project}", "--to", f"gs://{bucket.name}/team", "--apply")
-
-    assert seen == [{f"team/{SUBJECT}.v{each}.avsc" for each in (1, 2)}] * 2
-    settings = SchemaSettings(schema=name_of(project), encoding=Encoding.BINARY)
-    topic = topics.create_topic(request=Topic(name=f"projects/{project}/topics/things", schema_settings=settings))
-    topics.publish(topic=topic.name, messages=[PubsubMessage(data=b"\x02\x04")])
 
 
 # the page
