@@ -37,6 +37,11 @@ _KINDS: Final[dict[str, Kind]] = {
         "keys(local.own_topics)",
         [_PROJECT, ("topic", "google_pubsub_topic.subjects[each.value[1]].name")],
     ),
+    "schemas": (
+        "pubsub_schema",
+        "keys(local.definitions)",
+        [_PROJECT, ("schema", "google_pubsub_schema.subjects[each.value[1]].name")],
+    ),
     "subscriptions": (
         "pubsub_subscription",
         "keys(local.own_subscriptions)",

@@ -46,6 +46,10 @@ only runs on Dataflow. The test does not see it.
 `pubsub.topics.create`, `pubsub.topics.attachSubscription`, `pubsub.subscriptions.create` and
 `bigquery.datasets.create` on the project. After Terraform it needs none of these.
 
+`headrace contracts publish` creates missing schemas, and then needs `pubsub.schemas.create` on the project, and the
+permissions on schemas there too. To publish to a bucket, it needs `roles/storage.objectUser` on that bucket, which is
+yours.
+
 ## What each call needs
 
 {methods}

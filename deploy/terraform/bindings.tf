@@ -1,42 +1,44 @@
 # Generated from ../permissions.toml by `python -m deploy.permissions`; do not edit.
 
 locals {
-  identities = ["publisher", "job", "backfiller", "collector", "watcher", "provisioner", "compactor", "auditor", "on_call", "operator", "replayer", "importer", "analyst", "remover", "launcher"]
+  identities = ["publisher", "job", "backfiller", "collector", "watcher", "provisioner", "contract_publisher", "compactor", "auditor", "on_call", "operator", "replayer", "importer", "analyst", "remover", "launcher"]
 
   services = merge({
-    publisher   = "an application that publishes events"
-    job         = "headrace run, embedded or as Dataflow's workers"
-    backfiller  = "headrace backfill, from files or a source"
-    collector   = "headrace dead-letters collect"
-    watcher     = "the scheduled query that fails while dead letters are open for too long"
-    provisioner = "headrace provision, after Terraform"
-    compactor   = "headrace tallies compact"
+    publisher          = "an application that publishes events"
+    job                = "headrace run, embedded or as Dataflow's workers"
+    backfiller         = "headrace backfill, from files or a source"
+    collector          = "headrace dead-letters collect"
+    watcher            = "the scheduled query that fails while dead letters are open for too long"
+    provisioner        = "headrace provision, after Terraform"
+    contract_publisher = "CI that runs headrace contracts publish"
+    compactor          = "headrace tallies compact"
     }, var.dataflow ? {
     launcher = "CI, or a scheduler, that starts, updates and drains the job on Dataflow"
   } : {})
   members = {
-    publisher      = concat(["serviceAccount:headrace-publisher@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "publisher", []))
-    job            = concat(["serviceAccount:headrace-job@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "job", []))
-    backfiller     = concat(["serviceAccount:headrace-backfiller@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "backfiller", []))
-    collector      = concat(["serviceAccount:headrace-collector@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "collector", []))
-    watcher        = concat(["serviceAccount:headrace-watcher@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "watcher", []))
-    provisioner    = concat(["serviceAccount:headrace-provisioner@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "provisioner", []))
-    compactor      = concat(["serviceAccount:headrace-compactor@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "compactor", []))
-    auditor        = lookup(var.members, "auditor", [])
-    on_call        = lookup(var.members, "on_call", [])
-    operator       = lookup(var.members, "operator", [])
-    replayer       = lookup(var.members, "replayer", [])
-    importer       = lookup(var.members, "importer", [])
-    analyst        = lookup(var.members, "analyst", [])
-    remover        = lookup(var.members, "remover", [])
-    launcher       = concat(["serviceAccount:headrace-launcher@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "launcher", []))
-    pubsub_agent   = ["serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"]
-    bigquery_agent = ["serviceAccount:bq-${data.google_project.this.number}@bigquery-encryption.iam.gserviceaccount.com"]
-    storage_agent  = ["serviceAccount:service-${data.google_project.this.number}@gs-project-accounts.iam.gserviceaccount.com"]
-    secrets_agent  = ["serviceAccount:service-${data.google_project.this.number}@gcp-sa-secretmanager.iam.gserviceaccount.com"]
-    dataflow_agent = ["serviceAccount:service-${data.google_project.this.number}@dataflow-service-producer-prod.iam.gserviceaccount.com"]
-    compute_agent  = ["serviceAccount:service-${data.google_project.this.number}@compute-system.iam.gserviceaccount.com"]
-    images_agent   = ["serviceAccount:service-${data.google_project.this.number}@gcp-sa-artifactregistry.iam.gserviceaccount.com"]
+    publisher          = concat(["serviceAccount:headrace-publisher@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "publisher", []))
+    job                = concat(["serviceAccount:headrace-job@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "job", []))
+    backfiller         = concat(["serviceAccount:headrace-backfiller@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "backfiller", []))
+    collector          = concat(["serviceAccount:headrace-collector@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "collector", []))
+    watcher            = concat(["serviceAccount:headrace-watcher@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "watcher", []))
+    provisioner        = concat(["serviceAccount:headrace-provisioner@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "provisioner", []))
+    contract_publisher = concat(["serviceAccount:headrace-contract-publisher@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "contract_publisher", []))
+    compactor          = concat(["serviceAccount:headrace-compactor@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "compactor", []))
+    auditor            = lookup(var.members, "auditor", [])
+    on_call            = lookup(var.members, "on_call", [])
+    operator           = lookup(var.members, "operator", [])
+    replayer           = lookup(var.members, "replayer", [])
+    importer           = lookup(var.members, "importer", [])
+    analyst            = lookup(var.members, "analyst", [])
+    remover            = lookup(var.members, "remover", [])
+    launcher           = concat(["serviceAccount:headrace-launcher@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "launcher", []))
+    pubsub_agent       = ["serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"]
+    bigquery_agent     = ["serviceAccount:bq-${data.google_project.this.number}@bigquery-encryption.iam.gserviceaccount.com"]
+    storage_agent      = ["serviceAccount:service-${data.google_project.this.number}@gs-project-accounts.iam.gserviceaccount.com"]
+    secrets_agent      = ["serviceAccount:service-${data.google_project.this.number}@gcp-sa-secretmanager.iam.gserviceaccount.com"]
+    dataflow_agent     = ["serviceAccount:service-${data.google_project.this.number}@dataflow-service-producer-prod.iam.gserviceaccount.com"]
+    compute_agent      = ["serviceAccount:service-${data.google_project.this.number}@compute-system.iam.gserviceaccount.com"]
+    images_agent       = ["serviceAccount:service-${data.google_project.this.number}@gcp-sa-artifactregistry.iam.gserviceaccount.com"]
   }
 }
 
@@ -641,6 +643,41 @@ resource "google_bigquery_dataset_iam_member" "provisioner_loads" {
   dataset_id = google_bigquery_dataset.loads.dataset_id
   role       = google_project_iam_custom_role.provisioner_loads.name
   member     = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "contract_publisher_project" {
+  project     = var.project
+  role_id     = "headrace_contract_publisher_project"
+  title       = "Headrace: contract publisher on project"
+  permissions = ["pubsub.schemas.validate", "pubsub.topics.list"]
+}
+
+resource "google_project_iam_member" "contract_publisher_project" {
+  for_each = { for pair in setproduct(local.members.contract_publisher, [var.project]) : join(" ", pair) => pair }
+
+  project = var.project
+  role    = google_project_iam_custom_role.contract_publisher_project.name
+  member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "contract_publisher_schemas" {
+  project     = var.project
+  role_id     = "headrace_contract_publisher_schemas"
+  title       = "Headrace: contract publisher on schemas"
+  permissions = ["pubsub.schemas.commit", "pubsub.schemas.delete", "pubsub.schemas.listRevisions"]
+}
+
+resource "google_pubsub_schema_iam_member" "contract_publisher_schemas" {
+  for_each = { for pair in setproduct(local.members.contract_publisher, keys(local.definitions)) : join(" ", pair) => pair }
+
+  project = var.project
+  schema  = google_pubsub_schema.subjects[each.value[1]].name
+  role    = google_project_iam_custom_role.contract_publisher_schemas.name
+  member  = each.value[0]
 
   depends_on = [google_service_account.headrace]
 }

@@ -7,7 +7,7 @@ import json
 import pytest
 from google.api_core.exceptions import AlreadyExists, GoogleAPICallError, InvalidArgument, NotFound
 from google.protobuf.field_mask_pb2 import FieldMask
-from google.pubsub_v1.types import Encoding, PubsubMessage, Schema, SchemaSettings, Topic
+from google.pubsub_v1.types import Encoding, PubsubMessage, Schema, SchemaSettings, SchemaView, Topic
 
 from tests.conformance.conftest import Pubsub
 
@@ -37,6 +37,29 @@ def test_a_schema_is_created_once_and_has_revisions(pubsub: Pubsub) -> None:
     assert {each.revision_id for each in listed} == {second.revision_id, first.revision_id}
     assert pubsub.schemas.get_schema(name=first.name).revision_id == second.revision_id
     assert pubsub.schemas.get_schema(name=f"{first.name}@{first.revision_id}").revision_id == first.revision_id
+
+
+def test_revisions_have_their_definitions_only_if_these_are_asked_for(pubsub: Pubsub) -> None:
+    first = created(pubsub)
+    for view, definition in ((SchemaView.BASIC, ""), (SchemaView.FULL, a_schema(FIELD).definition)):
+        (listed,) = pubsub.schemas.list_schema_revisions(request={"name": first.name, "view": view})
+        assert (listed.revision_id, listed.definition) == (first.revision_id, definition)
+
+
+def test_the_only_revision_of_a_schema_cannot_be_deleted(pubsub: Pubsub) -> None:
+    first = created(pubsub)
+    with pytest.raises(GoogleAPICallError):
+        pubsub.schemas.delete_schema_revision(name=f"{first.name}@{first.revision_id}")
+    assert pubsub.schemas.get_schema(name=first.name).revision_id == first.revision_id
+
+
+def test_a_schema_has_annotations_of_other_programs(pubsub: Pubsub) -> None:
+    definition = json.loads(a_schema(FIELD).definition) | {"headrace": {"table": "things"}, "doc": "Of the shop"}
+    annotated = Schema(type_=Schema.Type.AVRO, definition=json.dumps(definition))
+    parent = f"projects/{pubsub.project}"
+    pubsub.schemas.validate_schema(parent=parent, schema=annotated)
+    made = pubsub.schemas.create_schema(parent=parent, schema=annotated, schema_id=f"{pubsub.test}-one")
+    assert pubsub.schemas.get_schema(name=made.name).definition == annotated.definition
 
 
 def test_a_deleted_schema_is_gone(pubsub: Pubsub) -> None:

@@ -8,6 +8,8 @@ from deploy.permissions import METHODS, RESOURCES, SOURCE_OF, SOURCES, differenc
 
 ONLY_ON_PROJECTS = {
     "bigquery.jobs.create",
+    "pubsub.schemas.validate",
+    "pubsub.topics.list",
     "roles/bigquery.jobUser",
     "roles/dataflow.developer",
     "roles/dataflow.worker",

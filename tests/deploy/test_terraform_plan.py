@@ -39,6 +39,7 @@ EXISTING: Final[dict[str, Any]] = {
 ON: Final[dict[str, tuple[str, list[str]]]] = {
     "project": ("project", ["some-project"]),
     "topics": ("topic", ["flight_departed"]),
+    "schemas": ("schema", list(REGISTRY.subjects)),
     "existing_topics": ("topic", ["bookings"]),
     "existing_subscriptions": ("subscription", ["flights-to-bq"]),
     "subscriptions": ("subscription", [f"headrace-{subject}" for subject in REGISTRY.subjects]),

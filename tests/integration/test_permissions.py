@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from google.api_core.exceptions import GoogleAPICallError
+from google.pubsub_v1.types import Schema
 from typer.testing import CliRunner
 
 from deploy.open_letters import open_letters
@@ -31,6 +32,7 @@ from headrace.config.key_files import write_key_file
 from headrace.config.settings import Settings
 from headrace.config.subscription_settings import SubscriptionSettings
 from headrace.console.archive_access import open_collector
+from headrace.contract_publish.plan_schema import MOST_REVISIONS
 from headrace.core.message import Message
 from headrace.core.outcome import Outcome
 from headrace.core.resource_names import ENGINES, TALLIES
@@ -40,7 +42,13 @@ from headrace.job import job_of
 from headrace.pipeline import load
 from headrace.producers import EventProducer, PubSubPublisher
 from headrace.provision import Clients, apply, plan
-from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber, open_write
+from headrace.runtime.google_clients import (
+    open_bigquery,
+    open_gapic_publisher,
+    open_schemas,
+    open_subscriber,
+    open_write,
+)
 from headrace.schemas.envelope import SchemaRef, to_micros
 from headrace.schemas.registry import Registry, parse_contract
 from headrace.schemas.samples import SAMPLES
@@ -251,6 +259,19 @@ class Day:
         done = json.loads(self.command("compactor", "tallies", "compact", "--json", key=False))
         assert done["subjects"], "lines to put together"
 
+    def publish_contracts(self) -> None:
+        """Commit a version to a schema that has as many revisions as one can have."""
+        project, schemas = self.service.settings.project, open_schemas()
+        for subject in PACKAGE.subjects:  # Terraform makes them
+            text = (SAMPLES / f"{subject}.v1.avsc").read_text()
+            first = Schema(type_=Schema.Type.AVRO, definition=text)
+            made = schemas.create_schema(parent=f"projects/{project}", schema=first, schema_id=subject)
+            for _ in range(MOST_REVISIONS - 1):
+                schemas.commit_schema(name=made.name, schema=Schema(first, name=made.name))
+        words = ("contracts", "publish", "--apply", "--delete-oldest-revision", "--json")
+        done = json.loads(self.command("contract_publisher", *words, key=False))
+        assert {"delete", "commit"} <= {each["action"] for each in done["changes"]}
+
     def remove(self, folder: Path) -> None:
         """Remove everything, with the contracts that provisioned it; the user's own cache is somewhere else."""
         contracts = folder / "contracts"
@@ -294,6 +315,7 @@ def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: 
         day.command("auditor", "cost", "measure", key=False)
         of_people(day, tmp_path / "letters.ndjson")
         day.compact()
+        day.publish_contracts()
         day.remove(tmp_path)
     found = {each.name: differences(each.name, day.calls.used[each.name]) for each in principals()}
     assert {name: needed for name, (needed, _) in found.items() if needed} == {}, "needed and not granted"

@@ -19,7 +19,7 @@ from headrace.pubsub.broker_counts import METHOD
 from headrace.schemas.registry import Registry
 
 Used = set[tuple[str, str]]  # (resource, permission)
-_NAMED = ("topic", "subscription", "name", "parent")
+_NAMED = ("topic", "subscription", "name", "parent", "project")
 
 
 class Calls:
@@ -103,12 +103,12 @@ class _Interceptor(
         if _method(details) == f"Counts.{METHOD}":  # of the local broker alone
             return continuation(details, request)
         named = next(value for name in _NAMED if (value := getattr(request, name, "")))
-        self._calls.note(_method(details), _without_stream(named))
+        self._calls.note(_method(details), _without_part(named))
         return continuation(details, request)
 
     def intercept_stream_stream(self, continuation: Any, details: Any, requests: Any) -> Any:
         (routed,) = (value for key, value in details.metadata if key == "x-goog-request-params")
-        self._calls.note(_method(details), _without_stream(routed.partition("=")[2]))
+        self._calls.note(_method(details), _without_part(routed.partition("=")[2]))
         return continuation(details, requests)
 
 
@@ -117,8 +117,9 @@ def _method(details: Any) -> str:
     return str(path.rpartition(".")[2]).replace("/", ".")
 
 
-def _without_stream(name: str) -> str:
-    return name.partition("/streams/")[0]
+def _without_part(name: str) -> str:
+    """The name of the resource without a stream of a table, or a revision of a schema."""
+    return name.partition("/streams/")[0].partition("@")[0]
 
 
 def _note_request(calls: Calls, method: str, url: str, data: Any) -> None:
@@ -188,6 +189,7 @@ def _resources(names: Names, registry: Registry) -> dict[str, str]:
     found |= dict.fromkeys((each.subscription for each in names.routes.routes), "existing_subscriptions")
     for subject in registry.subjects:
         found[names.own_topic(subject)] = "topics"
+        found[f"projects/{names.project}/schemas/{subject}"] = "schemas"
         found[names.subscription(subject)] = "subscriptions"
         found[names.table(registry.latest(subject).options.table)] = "tables"
         found |= {names.table(each.name): "rollups" for each in registry.latest(subject).transformations.rollups}

@@ -11,12 +11,12 @@ from headrace.cli import completion
 from headrace.cli.command_group import command_group
 from headrace.cli.options import Contracts, Format, Journal, Profile, examples, with_json
 
-contracts_app = command_group("Show, check, import and annotate contracts.")
+contracts_app = command_group("Show, check, publish, import and annotate contracts.")
 
 
 @contracts_app.callback()
 def contracts() -> None:
-    """Show, check, import and annotate contracts."""
+    """Show, check, publish, import and annotate contracts."""
 
 
 @contracts_app.command(
@@ -129,6 +129,44 @@ def diff(
     from headrace.cli.commands.contracts_view import diff_versions
 
     diff_versions(subject, old, new, against, contracts, profile, format_)
+
+
+@contracts_app.command(
+    epilog=examples(
+        "headrace contracts publish",
+        "headrace contracts publish contracts --to pubsub://my-project --to gs://team-schemas/contracts",
+        "headrace contracts publish contracts --against origin/main --apply",
+    )
+)
+@with_json
+def publish(
+    folder: Annotated[Path | None, typer.Argument(help="Folder; default: the setting `contracts`.")] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PLACE",
+            help="pubsub://PROJECT or gs://BUCKET/FOLDER; repeatable; default: Pub/Sub of the setting `project`.",
+        ),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="REF", help="Commit, branch or tag whose contracts are published.")
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Publish, instead of only printing what would be.")] = False,
+    delete_oldest: Annotated[
+        bool,
+        typer.Option("--delete-oldest-revision", help="Delete the oldest revisions where a schema has no room."),
+    ] = False,
+    profile: Profile = None,
+    format_: Format = "table",
+) -> None:
+    """Publish contracts to Pub/Sub's schema service and a bucket.
+
+    Checks them first. Prints what would change, and changes nothing without --apply. Exits with 1 when something is
+    refused. After an interruption, run it again: it continues.
+    """
+    from headrace.cli.commands.contracts_publish import publish_contracts
+
+    publish_contracts(folder, to or [], against, apply, delete_oldest, profile, format_)
 
 
 @contracts_app.command(

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from headrace.bigquery.columns import COLUMN_DOC, TABLE_DOC
 from headrace.contract_check.check_versions import Broken, compare_versions, edited_version
 from headrace.contract_check.findings import Finding, Places
+from headrace.schemas.compatibility.published_content import is_edited
 from headrace.schemas.compatibility.rules import Break, Rule
 from headrace.schemas.compatibility.waivers import reason_of
 from headrace.schemas.contradictions import contradictions_beside_events
@@ -74,7 +75,7 @@ def _of_changes(found: FolderContents, before: Mapping[SchemaRef, Contract]) -> 
 
 def _of_published(found: FolderContents, before: Mapping[SchemaRef, Contract]) -> Iterator[Broken]:
     for ref, contract in found.contracts.items():
-        if ref in before and before[ref].fingerprint != contract.fingerprint:
+        if ref in before and is_edited(before[ref], contract):
             yield Broken(contract, edited_version())
 
 

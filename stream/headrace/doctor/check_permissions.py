@@ -59,7 +59,7 @@ def askable(kind: Kind, needed: Collection[Need]) -> frozenset[str]:
 
 def _answers(kind: Kind, permission: str) -> bool:
     match kind:
-        case Kind.TOPIC | Kind.SUBSCRIPTION:
+        case Kind.TOPIC | Kind.SCHEMA | Kind.SUBSCRIPTION:
             return True
         case Kind.TABLE:
             return permission.startswith("bigquery.tables.") and permission not in (_CREATE_TABLE, _LIST_TABLES)
@@ -89,7 +89,7 @@ def judge_permissions(
 
 def _held(resource: Resource, wanted: list[str], clients: Clients) -> set[str]:
     match resource.kind:
-        case Kind.TOPIC:
+        case Kind.TOPIC | Kind.SCHEMA:  # the method is one for all of Pub/Sub
             return _answered(clients.publisher.test_iam_permissions, resource.name, wanted)
         case Kind.SUBSCRIPTION:
             return _answered(clients.subscriber.test_iam_permissions, resource.name, wanted)

@@ -19,6 +19,7 @@ class Kind(Enum):
 
     PROJECT = "project"
     TOPIC = "topic"
+    SCHEMA = "schema"
     SUBSCRIPTION = "subscription"
     DATASET = "dataset"
     TABLE = "table"
@@ -26,7 +27,7 @@ class Kind(Enum):
     @property
     def service(self) -> Service:
         """The service to ask."""
-        return Service.PUBSUB if self in (Kind.TOPIC, Kind.SUBSCRIPTION) else Service.BIGQUERY
+        return Service.PUBSUB if self in (Kind.TOPIC, Kind.SCHEMA, Kind.SUBSCRIPTION) else Service.BIGQUERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ def _resources(registry: Registry, names: Names) -> Mapping[str, tuple[Resource,
         "project": _all(Kind.PROJECT, names.project),
         "metrics": _all(Kind.PROJECT, names.project),
         "topics": _all(Kind.TOPIC, *(names.topic(each) for each in subjects if names.has_own_topic(each))),
+        "schemas": _all(Kind.SCHEMA, *(f"projects/{names.project}/schemas/{each}" for each in subjects)),
         "existing_topics": _all(Kind.TOPIC, *names.routes.topics.values()),
         "subscriptions": _all(
             Kind.SUBSCRIPTION, *(names.subscription(each) for each in subjects if names.has_own_subscription(each))

@@ -1,0 +1,1 @@
+"""``headrace contracts publish``: contracts in a bucket, and as schemas of Pub/Sub; a plan before any change."""
