@@ -229,7 +229,7 @@ def load_contracts(folder: Path) -> Registry:
     """Load contracts, and check their transformations too. Raises ContractError."""
     registry = Registry.load(folder)
     for fault in _wrong_transformations(registry).values():
-        raise fault
+        raise registry.located(fault)
     return registry
 
 

@@ -23,6 +23,7 @@ from headrace.steps.window import assign_windows
 _ANY_WINDOW: Final = timedelta(days=1)  # the time bounds do not depend on the window
 _UNKNOWN: Final = {
     Reason.TRANSFORM_FAILED: "only sending it shows whether the transformation accepts it",
+    Reason.RULE_BROKEN: "only sending it shows whether its row keeps the rules",
     Reason.ID_CONFLICT: "only sending it shows whether its id is still taken",
     Reason.REFUSED_BY_BIGQUERY: "only sending it shows whether BigQuery accepts it",
     Reason.ROW_TOO_LARGE: "only sending it shows whether its row is small enough",

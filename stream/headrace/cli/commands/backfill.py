@@ -28,7 +28,8 @@ from headrace.runtime.processes import stop_on_signals
 from headrace.util.output import check_format, say, show
 
 MOST_SHOWN: Final = 10
-_REASONS: Final = (Reason.INVALID_LINE, Reason.IN_THE_FUTURE, Reason.TRANSFORM_FAILED)  # before a row is written
+# before a row is written
+_REASONS: Final = (Reason.INVALID_LINE, Reason.IN_THE_FUTURE, Reason.TRANSFORM_FAILED, Reason.RULE_BROKEN)
 
 
 def check_files(settings: Settings, subject: str, files: Sequence[str], mapping: str | None, format_: str) -> Exit:
