@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from headrace.cli.app import app
+from headrace.config.check_expressions import check_expressions
 from headrace.config.settings import SettingsError
 from headrace.contract_check.check_folder import check_folder
 from headrace.contract_check.git_state import GitStateError
@@ -143,6 +144,6 @@ def test_many_contracts_take_no_quadratic_time(tmp_path: Path) -> None:
         place = tmp_path / str(count)
         for number in range(count):
             write_version(place, 1 + number % 2, N, subject=f"thing_{number // 2}")
-        return partial(check_folder, place, {})
+        return partial(check_folder, place, {}, check_expressions)
 
     assert_linear(work_on, 400)

@@ -66,7 +66,7 @@ def placed(contract: Contract, place: str) -> Iterator[None]:
 def run_each(
     step: Step, rows: pa.RecordBatch, what: str = OF_THE_CONTRACT
 ) -> tuple[pa.RecordBatch | None, list[Refusal]]:
-    """Run *step* on all rows, or on smaller and smaller parts; refuse single rows that fail, with details about *what*."""
+    """Run *step* on all rows, or on smaller and smaller parts; refuse single rows that fail. *what* is for details."""
     results: list[pa.RecordBatch] = []
     refusals: list[Refusal] = []
 

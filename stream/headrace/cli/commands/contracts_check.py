@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from headrace.cli.commands.contracts_folder import chosen_folder
+from headrace.config.check_expressions import check_expressions
 from headrace.contract_check.check_folder import Checked, check_folder
 from headrace.contract_check.git_state import contracts_at
 from headrace.contract_check.reports import ReportFormat, report
@@ -34,7 +35,7 @@ def check_contracts(folder: Path | None, against: str | None, format_: str, prof
     if published.blocked:
         names = ", ".join(published.blocked)
         say(f"{against}: contracts of {names} cannot be read there, and count as not published")
-    checked = check_folder(chosen, published.contracts)
+    checked = check_folder(chosen, published.contracts, check_expressions)
     text = report(checked, ReportFormat(format_), _shown(chosen))
     if text:
         sys.stdout.write(f"{text}\n")
