@@ -20,7 +20,7 @@ _KEYS: Final = ("name", "expression", "else")
 
 
 class Otherwise(StrEnum):
-    """What becomes of an event whose row breaks a rule: a dead letter, or a row that is counted."""
+    """The outcome of an event whose row breaks a rule: a dead letter, or a row that is counted."""
 
     DEAD_LETTER = "dead_letter"
     WARN = "warn"
