@@ -87,10 +87,11 @@ def test_a_letter_names_the_rule_and_passes_once_a_new_version_has_eased_it(proj
         dead_lettered={"rule_broken": len(early)},
     )
 
-    made = office.plan_replay()
+    made = office.plan_replay(forecasts={Forecast.FAILS})
     assert {reason: dict(counts) for reason, counts in made.by_reason.items()} == {
-        "rule_broken": {Forecast.UNKNOWN: len(early)}
+        "rule_broken": {Forecast.FAILS: len(early)}
     }
+    assert [each.why for each in made.causes.values()] == ["rule not_early is broken"]
     office.send(made)
     office.ingest(len(early), letters=len(early))
     assert {(attempt, state) for _, attempt, state in office.letters()} == {(2, State.OPEN)}
@@ -98,7 +99,9 @@ def test_a_letter_names_the_rule_and_passes_once_a_new_version_has_eased_it(proj
     office.registry = office.service.registry = BOTH
     office.context = replace(office.context, registry=BOTH)
     office.service.provision()
-    office.replay()
+    made = office.plan_replay()
+    assert dict(made.by_reason["rule_broken"]) == {Forecast.PASSES: len(early)}
+    office.send(made)
     office.ingest(len(early), registry=BOTH)
 
     assert numbers(office.service) == sorted(each["flight"] for each in flights if not each["cancelled"])

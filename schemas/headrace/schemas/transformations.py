@@ -60,6 +60,12 @@ class Transformations:
     rules: tuple[ValueRule, ...] = ()
 
     @property
+    def expressions(self) -> tuple[str, ...]:
+        """The expressions that the job runs on each row."""
+        texts = (self.where, *(each.expression for each in self.derived), *(each.expression for each in self.rules))
+        return tuple(each for each in texts if each is not None)
+
+    @property
     def in_the_job(self) -> bool:
         """Whether the job has work to do; BigQuery computes the rollups."""
         return bool(self.where or self.derived or self.function or self.rules)
