@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from headrace.backfill.build_backfill import History, HistorySource, Reading, build_backfill
@@ -61,13 +61,17 @@ def check(settings: Settings, reading: History, format_: str) -> Exit:
             lines += len(pulled.messages)
             line(lines, _estimate(lines, source.fraction))
     line.end()
-    for rule, events in sorted(warnings.items()):
-        say(f"{subject}: rule {rule}, which only warns, is broken by {counted(events, 'event')}")
+    _say_warnings(subject, warnings)
     bad = refused.total()
     counts = {"subject": subject, "lines": lines, "events": lines - dropped - bad, "dropped": dropped}
     counts |= {str(reason): refused[reason] for reason in _REASONS}
     show("backfill", [counts], format_, dry_run=True, complete=source.finished)
     return _exit(source, bad)
+
+
+def _say_warnings(subject: str, warnings: Mapping[str, int]) -> None:
+    for rule, events in sorted(warnings.items()):
+        say(f"{subject}: rule {rule}, which only warns, is broken by {counted(events, 'event')}")
 
 
 def _prepared(preparer: LinePreparer, messages: Sequence[Message], job: Job) -> Iterator[Prepared]:
