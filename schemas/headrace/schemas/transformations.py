@@ -60,6 +60,11 @@ class Transformations:
     rules: tuple[ValueRule, ...] = ()
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the contract declares none."""
+        return self == Transformations()
+
+    @property
     def expressions(self) -> tuple[str, ...]:
         """The expressions that the job runs on each row."""
         texts = (self.where, *(each.expression for each in self.derived), *(each.expression for each in self.rules))

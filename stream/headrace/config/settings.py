@@ -19,7 +19,6 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableVariableError
 
-from headrace.config.check_expressions import wrong_expressions
 from headrace.config.dataflow import DataflowSettings
 from headrace.config.file_source import FileSource
 from headrace.config.profiles import FILE, Document, SettingsError
@@ -32,6 +31,7 @@ from headrace.config.subscription_settings import (
     refuse_repeated,
     routes_of,
 )
+from headrace.config.wrong_expressions import wrong_expressions
 from headrace.core.resource_names import ARCHIVE, FIRST_KEY_VERSION, Names
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from headrace.runtime.ports import HIGHEST_PORT
