@@ -40,7 +40,7 @@ class Job:
 
     @property
     def transforms(self) -> bool:
-        """Whether a contract filters rows or derives columns."""
+        """Whether a contract filters rows, derives columns, or has rules on values."""
         return any(self.registry.latest(each).transformations.in_the_job for each in self.registry.subjects)
 
     def token_key(self) -> TokenKey:

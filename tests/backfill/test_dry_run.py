@@ -36,8 +36,10 @@ def flights(count: int, at: datetime = NOW - timedelta(days=40)) -> list[dict[st
     return [a_flight(flight=each, scheduled_at=at + timedelta(seconds=each), departed_at=None) for each in range(count)]
 
 
-def checked(path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[Exit, dict[str, Any], str]:
-    code = check_files(load_settings(project="test-project", contracts=SAMPLES), SUBJECT, [str(path)], None, "json")
+def checked(
+    path: Path, capsys: pytest.CaptureFixture[str], contracts: Path = SAMPLES
+) -> tuple[Exit, dict[str, Any], str]:
+    code = check_files(load_settings(project="test-project", contracts=contracts), SUBJECT, [str(path)], None, "json")
     shown = capsys.readouterr()
     (counts,) = json.loads(shown.out)["backfill"]
     return code, counts, shown.err
@@ -62,6 +64,23 @@ def test_events_too_far_ahead_are_refused_with_file_and_line(
     assert code is Exit.FOUND
     assert (counts["events"], counts["in_the_future"], counts["invalid_line"]) == (2, 1, 0)
     assert "flights.csv, line 4: the event is further ahead than ahead_at_most allows" in output
+
+
+def test_lines_that_break_a_rule_are_refused_or_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    avro = json.loads(FLIGHT.json)
+    avro["headrace"]["rules"] = [
+        {"name": "no_first", "expression": "flight != 0", "else": "dead_letter"},
+        {"name": "few", "expression": "flight < 3", "else": "warn"},
+    ]
+    (tmp_path / f"{SUBJECT}.v1.avsc").write_text(json.dumps(avro))
+    path = as_csv(tmp_path / "flights.csv", FLIGHT, flights(5))
+
+    code, counts, output = checked(path, capsys, tmp_path)
+
+    assert code is Exit.FOUND
+    assert (counts["events"], counts["rule_broken"]) == (4, 1)
+    assert "flights.csv, line 2: rule no_first is broken" in output
+    assert "flight_departed: rule few, which only warns, is broken by 2 events" in output
 
 
 def test_what_ends_a_run_ends_a_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from headrace.contract_check.check_folder import check_folder
 from headrace.contract_check.git_state import GitStateError
 from headrace.errors import Exit
 from headrace.schemas.errors import ContractError
+from headrace.steps.transform import check_transformations
 from tests.support.contract_folders import commit_all, write_version
 from tests.support.growth import assert_linear
 
@@ -143,6 +144,21 @@ def test_many_contracts_take_no_quadratic_time(tmp_path: Path) -> None:
         place = tmp_path / str(count)
         for number in range(count):
             write_version(place, 1 + number % 2, N, subject=f"thing_{number // 2}")
-        return partial(check_folder, place, {})
+        return partial(check_folder, place, {}, check_transformations)
 
     assert_linear(work_on, 400)
+
+
+def test_an_expression_that_cannot_be_run_is_printed_with_its_line() -> None:
+    rules = [{"name": "has_m", "expression": "m > 0", "else": "dead_letter"}]
+    file = write_version(Path("contracts"), 1, N, rules=rules)
+    line = file.read_text().partition('"m > 0"')[0].count("\n") + 1
+
+    result = run("contracts")
+
+    assert result.exit_code == Exit.FOUND
+    assert result.stdout == (
+        f"contracts/thing_happened.v1.avsc:{line}: CONTRACT_INVALID: "
+        "thing_happened.v1.headrace.rules.has_m.expression: no column m; name a column that is stored; "
+        "an omitted column is not\n"
+    )

@@ -13,6 +13,7 @@ from headrace.contract_check.findings import Finding
 from headrace.schemas.compatibility.rules import Rule
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Registry, read_folder
+from headrace.steps.transform import check_transformations
 from tests.support.builders import contract_json
 from tests.support.contract_folders import write_contract, write_version
 
@@ -20,7 +21,7 @@ N = ("n", "int")
 
 
 def found(folder: Path) -> list[Finding]:
-    return check_folder(folder, {}).findings
+    return check_folder(folder, {}, check_transformations).findings
 
 
 def brief(folder: Path) -> list[tuple[Rule, str]]:
@@ -40,7 +41,7 @@ def test_a_folder_without_a_fault_has_no_finding(tmp_path: Path) -> None:
     write_version(tmp_path, 2, N, ("m", ["null", "int"], {"default": None}))
     write_version(tmp_path, 1, N, subject="other_happened")
 
-    checked = check_folder(tmp_path, {})
+    checked = check_folder(tmp_path, {}, check_transformations)
 
     assert (checked.findings, checked.subjects, checked.versions) == ([], 2, 3)
     Registry.load(tmp_path)
@@ -234,11 +235,11 @@ def test_a_published_version_never_changes(tmp_path: Path) -> None:
     write_version(tmp_path, 1, N, subject="other_happened")
     before = read_folder(tmp_path).contracts
 
-    assert check_folder(tmp_path, before).findings == []
+    assert check_folder(tmp_path, before, check_transformations).findings == []
     write_version(tmp_path, 1, N, late_after="60d")
     (tmp_path / "thing_happened.v2.avsc").unlink()
     (tmp_path / "other_happened.v1.avsc").unlink()
-    findings = check_folder(tmp_path, before).findings
+    findings = check_folder(tmp_path, before, check_transformations).findings
 
     assert [(each.rule, each.file) for each in findings] == [
         (Rule.PUBLISHED_VERSION_EDITED, "thing_happened.v1.avsc"),
@@ -249,7 +250,9 @@ def test_a_published_version_never_changes(tmp_path: Path) -> None:
 def test_a_version_is_compared_with_published_ones_that_the_folder_lacks(tmp_path: Path) -> None:
     write_version(tmp_path / "before", 1, N)
     write_version(tmp_path / "now", 2, ("n", "string"))
-    findings = check_folder(tmp_path / "now", read_folder(tmp_path / "before").contracts).findings
+    findings = check_folder(
+        tmp_path / "now", read_folder(tmp_path / "before").contracts, check_transformations
+    ).findings
     assert [each.rule for each in findings] == [Rule.PUBLISHED_VERSION_EDITED, Rule.TYPE_CHANGED]
 
 
@@ -259,3 +262,34 @@ def test_text_of_contracts_cannot_act_on_a_terminal(tmp_path: Path) -> None:
 
     (finding,) = found(tmp_path)
     assert finding.waived == "red \\x1b[31m\\x0a::error::"
+
+
+def test_expressions_that_cannot_be_run_are_found_with_their_lines(tmp_path: Path) -> None:
+    rule = {"name": "has_n", "expression": "m > 0", "else": "warn"}
+    write_version(tmp_path, 1, N, where="nobody reads it any longer")
+    file = write_version(tmp_path, 2, N, where="n", rules=[rule])
+
+    where, in_rule = found(tmp_path)
+
+    assert (where.rule, where.path) == (Rule.CONTRACT_INVALID, "thing_happened.v2.headrace.where")
+    assert in_rule.path == "thing_happened.v2.headrace.rules.has_n.expression"
+    assert in_rule.why == "no column m"
+    assert [where.line, in_rule.line] == [line_of(file, '"where"'), line_of(file, '"m > 0"')]
+
+
+@pytest.mark.parametrize("otherwise", ["dead_letter", "warn"])
+def test_rules_on_values_change_with_a_new_version_only(tmp_path: Path, otherwise: str) -> None:
+    rule = {"name": "has_n", "expression": "n > 0", "else": otherwise}
+    write_version(tmp_path, 1, N)
+    before = read_folder(tmp_path).contracts
+    write_version(tmp_path, 1, N, rules=[rule])
+    (edited,) = check_folder(tmp_path, before, check_transformations).findings
+    assert edited.rule is Rule.PUBLISHED_VERSION_EDITED
+
+    write_version(tmp_path, 1, N)
+    write_version(tmp_path, 2, N, rules=[rule])
+    assert check_folder(tmp_path, before, check_transformations).findings == []
+    before = read_folder(tmp_path).contracts
+    write_version(tmp_path, 2, N, rules=[{**rule, "expression": "n > 1"}])
+    (edited,) = check_folder(tmp_path, before, check_transformations).findings
+    assert (edited.rule, edited.path) == (Rule.PUBLISHED_VERSION_EDITED, "thing_happened.v2")

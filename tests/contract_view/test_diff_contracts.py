@@ -141,6 +141,18 @@ def test_the_graph_is_compared_piece_by_piece() -> None:
     ]
 
 
+def test_rules_on_values_are_compared_by_their_names() -> None:
+    few = {"name": "few", "expression": "n < 9", "else": "warn"}
+    old = {"rules": [few, {"name": "some", "expression": "n > 0", "else": "warn"}]}
+    new = {"rules": [few | {"expression": "n < 8", "else": "dead_letter"}]}
+    assert changed([N], [N], old, new).graph == [
+        Difference("rules.few", "", "n < 9", "n < 8"),
+        Difference("rules.few.else", "", "warn", "dead_letter"),
+        Difference("rules.some", "", "n > 0", ""),
+        Difference("rules.some.else", "", "warn", ""),
+    ]
+
+
 def test_an_edited_version_is_a_broken_rule() -> None:
     found = diff(a_contract(N), a_contract(("n", "long")))
     assert [each.rule for each in found.rules] == ["PUBLISHED_VERSION_EDITED"]

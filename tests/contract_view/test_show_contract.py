@@ -110,12 +110,17 @@ def test_every_annotation_is_shown() -> None:
         "waivers": [{"rule": "FIELD_REMOVED", "field": "m", "reason": "nobody reads it"}],
         "where": "n > 1",
         "derived": [{"name": "twice", "type": "long", "expression": "n * 2"}],
+        "rules": [{"name": "few", "expression": "n < 9", "else": "warn"}],
         "rollups": [{"name": "daily", "by": {"n": "n"}, "measures": {"events": "COUNT(*)"}}],
     }
     shown = text(a_contract(N, **given))
     for each in ("cluster", "identity.fields", "identity.id", "expire_after_days", "nobody reads it", "n > 1", "n * 2"):
         assert each in shown
     assert "COUNT(*)" in shown
+    assert [line.split() for line in shown.splitlines() if "rules." in line] == [
+        ["rules.few", "n", "<", "9"],
+        ["rules.few.else", "warn"],
+    ]
 
 
 def test_a_line_fits_sixty_columns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,8 @@ def a_status() -> EngineStatus:
     flights = SubjectStatus("flights", ready=True)
     flights.count("received", 7)
     flights.refuse("too_late", 2)
+    flights.warn({"has_size": 2})
+    flights.warn({"has_size": 3, "named": 1})
     flights.time(100_000_000, [99_000_000, 98_500_000, 40_000_000])
     return EngineStatus({"flights": flights})
 
@@ -69,6 +71,9 @@ def test_its_metrics_are_those_of_the_catalogue(address: str) -> None:
     assert code == 200
     assert 'headrace_pipeline_events_received_total{pipeline="headrace",subject="flights"} 7.0' in page
     assert 'headrace_pipeline_dead_letters_total{pipeline="headrace",reason="too_late",subject="flights"} 2.0' in page
+    warnings = 'headrace_pipeline_rule_warnings_total{pipeline="headrace",rule="%s",subject="flights"} %s'
+    assert warnings % ("has_size", "5.0") in page
+    assert warnings % ("named", "1.0") in page
 
 
 def test_it_says_how_long_events_took(address: str) -> None:

@@ -186,6 +186,7 @@ def test_bad_lines_become_dead_letters_with_file_and_line_and_their_neighbours_a
         "invalid_line": 1,
         "in_the_future": 0,
         "transform_failed": 0,
+        "rule_broken": 0,
     }
     assert place.rows() == []
     done = place.backfill(path)

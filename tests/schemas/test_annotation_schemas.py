@@ -44,6 +44,25 @@ WAIVERS = [
     ({"compatibility": "forward"}, False),
     ({"compatibility": "none"}, False),
 ]
+RULE = {"name": "has_size", "expression": "size > 0", "else": "warn"}
+RULES: list[tuple[Any, bool]] = [
+    ([], True),
+    ([RULE, {**RULE, "name": "r", "else": "dead_letter"}], True),
+    ([{**RULE, "name": "r" * 64}], True),
+    ([{**RULE, "name": "r" * 65}], False),
+    ([{**RULE, "name": "HasSize"}], False),
+    ([{**RULE, "name": 1}], False),
+    ([{**RULE, "expression": " "}], False),
+    ([{**RULE, "expression": "1" * 4001}], False),
+    ([{**RULE, "else": "drop"}], False),
+    ([{**RULE, "when": "always"}], False),
+    ([{name: value for name, value in RULE.items() if name != "else"}], False),
+    ([{name: value for name, value in RULE.items() if name != "expression"}], False),
+    (RULE, False),
+    (["size > 0"], False),
+    ([{**RULE, "name": f"r{number}"} for number in range(50)], True),
+    ([{**RULE, "name": f"r{number}"} for number in range(51)], False),
+]
 
 
 def errors(schema: Any, value: Any) -> list[str]:
@@ -69,8 +88,8 @@ def test_a_schema_has_every_rule_that_can_be_waived() -> None:
     assert SIDECAR["properties"]["compatibility"]["enum"] == [*Compatibility]
 
 
-@pytest.mark.parametrize(("annotation", "good"), WAIVERS)
-def test_an_editor_accepts_and_refuses_the_waivers_that_a_contract_does(annotation: Any, good: bool) -> None:
+@pytest.mark.parametrize(("annotation", "good"), [*WAIVERS, *(({"rules": rules}, good) for rules, good in RULES)])
+def test_an_editor_accepts_and_refuses_the_lists_that_a_contract_does(annotation: Any, good: bool) -> None:
     assert (errors(SIDECAR, contract_json(**annotation)["headrace"]) == []) is good
     if good:
         a_contract(**annotation)

@@ -13,7 +13,7 @@ import pytest
 from headrace.bigquery.columns import COLUMN_DOC, TABLE_DOC, description
 from headrace.bigquery.event_table import table_for
 from headrace.schemas import parse as parsing
-from headrace.schemas import transformations
+from headrace.schemas import transformation_parts, transformations, value_rules
 from headrace.schemas.annotations import MAX_CLUSTERED, MAX_IDENTITY
 from headrace.schemas.avro_names import MAX_NAME
 from headrace.schemas.checked_values import MAX_IDENTIFIER
@@ -252,11 +252,13 @@ def test_the_documentation_names_every_limit() -> None:
         MAX_IDENTIFIER,
         MAX_CLUSTERED,
         MAX_IDENTITY,
-        transformations.MAX_NAME,
+        transformation_parts.MAX_NAME,
         transformations.MAX_DERIVED,
         transformations.MAX_ROLLUPS,
+        value_rules.MAX_RULES,
+        value_rules.MAX_RULE_NAME,
         transformations.MAX_COLUMNS,
-        transformations.MAX_EXPRESSION,
+        transformation_parts.MAX_EXPRESSION,
         MAX_PARTITIONS,
         MAX_ITEMS,
         MAX_COLUMN_BYTES,

@@ -28,8 +28,7 @@ from headrace.config.settings import load_contracts
 from headrace.core.dead_letter import Reason
 from headrace.core.message import Message
 from headrace.core.sealed_messages import seal, sealing_key
-from headrace.core.tally import add_up
-from headrace.engine.prepare import Preparation, Prepared
+from headrace.engine.prepare import Preparation
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Contract, Registry, parse_contract
 from headrace.steps.circuit_breaker import FLOOR, CircuitOpenError
@@ -41,47 +40,7 @@ from headrace.steps.user_functions import Function
 from tests.support.builders import FLIGHT, MOMENT, a_contract, a_flight, an_envelope, contract_json, encode
 from tests.support.functions import installed
 from tests.support.paths import ROOT
-
-MINUTE = timedelta(minutes=1)
-KEY = bytes(range(32))
-FIELDS = [("size", ["null", "int"], {"default": None}), ("city", "string")]
-
-
-def things(**annotations: Any) -> Contract:
-    return a_contract(*FIELDS, **annotations)
-
-
-def messages(contract: Contract, *events: tuple[int | None, str]) -> list[Message]:
-    envelope = an_envelope(schema=contract.ref, event_time=MOMENT)
-    return [
-        Message(
-            contract.subject,
-            encode(contract, {"size": size, "city": city, "at": MOMENT}),
-            envelope.to_attributes() | {"ce-id": f"event-{index}"},
-            str(index),
-            int(MOMENT.timestamp() * 1e6),
-        )
-        for index, (size, city) in enumerate(events)
-    ]
-
-
-def prepared(contract: Contract, *events: tuple[int | None, str]) -> Prepared:
-    registry = Registry({contract.ref: contract})
-    return Preparation(registry, contract.subject, MINUTE, TokenKey(KEY)).prepare(messages(contract, *events), 0)
-
-
-def rows(done: Prepared, *columns: str) -> list[Any]:
-    if done.batch is None:
-        return []
-    return [tuple(row[name] for name in columns) for row in done.batch.rows.select(list(columns)).to_pylist()]
-
-
-def counts(done: Prepared) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for line in add_up(done.tallies).counts.to_pylist() if done.tallies else []:
-        found[line["reason"] or line["outcome"]] += line["events"]
-    return found
-
+from tests.support.transformed_rows import FIELDS, KEY, MINUTE, counts, messages, prepared, rows, things
 
 SIZES = st.lists(
     st.tuples(st.none() | st.integers(-9, 9), st.sampled_from(["Rome", "Oslo", ""])), min_size=1, max_size=9
@@ -240,7 +199,7 @@ def test_what_cannot_be_run_is_refused_when_contracts_are_loaded(
     with pytest.raises(ContractError) as raised:
         load_contracts(tmp_path)
 
-    assert str(raised.value).startswith(f"thing_happened.v1.headrace.{where}: ")
+    assert str(raised.value).startswith(f"thing_happened.v1.avsc:1: thing_happened.v1.headrace.{where}: ")
     assert why in str(raised.value)
 
 

@@ -33,7 +33,7 @@ _PERCENT = re.compile(r"([1-9][0-9]?|100)%")
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 # read by schemas.transformations, schemas.field_annotations and schemas.foreign_keys
-_READ_ELSEWHERE = {"where", "derived", "function", "rollups", "fields", "pii", "foreign_keys"}
+_READ_ELSEWHERE = {"where", "derived", "function", "rollups", "rules", "fields", "pii", "foreign_keys"}
 MAX_CLUSTERED = 4  # BigQuery's limit
 MAX_IDENTITY = 16
 

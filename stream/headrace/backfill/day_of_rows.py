@@ -21,6 +21,7 @@ from headrace.core.outcome import Outcome
 from headrace.core.tally import Tally, add_up, tally_rows, tally_written
 from headrace.engine.prepare import Preparation
 from headrace.job import Job
+from headrace.runtime.rule_warning_log import RuleWarningLog
 from headrace.schemas.annotations import Partition
 from headrace.schemas.envelope import from_micros, to_micros
 from headrace.schemas.registry import Contract
@@ -92,6 +93,8 @@ class DayReader:
         self._day = day
         self.path = path
         self._preparation = Preparation(job.registry, subject, job.window, job.token_key(), decoder)
+        self._subject = subject
+        self._warnings = RuleWarningLog()
 
     def read(self, rounds: Iterable[Round]) -> Spooled:
         """Spool the masked rows of *rounds*.
@@ -125,6 +128,7 @@ class DayReader:
             end = len(messages) - prepared.left
             spooled.lines += end
             self._count(spooled, prepared.tallies)
+            self._warnings.note(self._subject, prepared.warnings)
             if prepared.batch is not None:
                 yield messages[:end], prepared.batch
             messages = messages[end:]

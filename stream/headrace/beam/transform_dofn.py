@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
 from headrace.beam.circuit_breaker_dofn import BundleCircuitBreaker
@@ -18,6 +19,7 @@ from headrace.core.micro_batch import MicroBatch
 from headrace.core.outcome import Outcome
 from headrace.core.sealed_messages import sealing_key
 from headrace.core.tally import tally_refusals, tally_rows
+from headrace.runtime.rule_warning_log import RuleWarningLog
 from headrace.schemas.registry import Registry
 from headrace.steps.transform import STAGE, Transformer
 
@@ -35,6 +37,7 @@ class _TransformFn(beam.DoFn):
     def setup(self) -> None:
         self._key = sealing_key(self._sealing.read())
         self._transformers: dict[str, Transformer | None] = {}
+        self._warnings = RuleWarningLog()
 
     def process(self, batch: MicroBatch) -> Iterator[MicroBatch | TaggedOutput[Any, Any]]:
         subject = batch.subject
@@ -50,17 +53,23 @@ class _TransformFn(beam.DoFn):
             yield TaggedOutput(TALLIES, tally)
         for dead_letter in unseal_dead_letters(batch, transformed.refusals, STAGE, self._key):
             yield TaggedOutput(DEAD_LETTERS, dead_letter)
+        self._warn(subject, transformed.warnings)
         if transformed.dropped is not None:
             yield TaggedOutput(TALLIES, tally_rows(transformed.dropped, Outcome.DROPPED, self._window))
         if transformed.batch is not None:
             yield transformed.batch
 
+    def _warn(self, subject: str, warnings: Mapping[str, int]) -> None:
+        for rule, events in warnings.items():
+            Metrics.counter("headrace", f"rule_warnings/{subject}/{rule}").inc(events)
+        self._warnings.note(subject, warnings)
+
 
 @dataclass
 class TransformRows(beam.PTransform[Any, Any]):
-    """A transform that filters rows and fills derived columns, in the stage of Mask.
+    """A transform that filters rows, fills derived columns and checks rules, in the stage of Mask.
 
-    Failures become dead letters; dropped rows are counted.
+    Failures and broken rules become dead letters; dropped rows and warnings are counted.
     """
 
     registry: Registry = field(repr=False)

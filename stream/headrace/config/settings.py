@@ -31,6 +31,7 @@ from headrace.config.subscription_settings import (
     refuse_repeated,
     routes_of,
 )
+from headrace.config.wrong_expressions import wrong_expressions
 from headrace.core.resource_names import ARCHIVE, FIRST_KEY_VERSION, Names
 from headrace.runtime.google_clients import BIGQUERY, BIGQUERY_STORAGE, PUBSUB
 from headrace.runtime.ports import HIGHEST_PORT
@@ -38,7 +39,6 @@ from headrace.schemas.annotations import parse_duration
 from headrace.schemas.errors import ContractError
 from headrace.schemas.message_rules.lint import lint_ids
 from headrace.schemas.registry import Registry
-from headrace.schemas.transformations import Transformations
 
 __all__ = ["Settings", "SettingsError", "load_settings", "refuse_emulators"]
 
@@ -193,7 +193,7 @@ class Settings(BaseSettings):
         """
         registry = Registry.load_serviceable(self._folder)
         self._check_routes(registry)
-        return registry.blocking({**_wrong_transformations(registry), **self._unknown_ids(registry)})
+        return registry.blocking({**wrong_expressions(registry), **self._unknown_ids(registry)})
 
     def _unknown_ids(self, registry: Registry) -> dict[str, ContractError]:
         """Return, by subject, why no message could be read: nothing says which version an id in a header means."""
@@ -228,22 +228,9 @@ class Settings(BaseSettings):
 def load_contracts(folder: Path) -> Registry:
     """Load contracts, and check their transformations too. Raises ContractError."""
     registry = Registry.load(folder)
-    for fault in _wrong_transformations(registry).values():
-        raise fault
+    for fault in wrong_expressions(registry).values():
+        raise registry.located(fault)
     return registry
-
-
-def _wrong_transformations(registry: Registry) -> dict[str, ContractError]:
-    faults = {}
-    for contract in map(registry.latest, registry.subjects):
-        if contract.transformations != Transformations():
-            from headrace.steps.transform import check_transformations  # imports pyarrow and sqlglot
-
-            try:
-                check_transformations(contract)
-            except ContractError as error:
-                faults[contract.subject] = error
-    return faults
 
 
 def load_settings(**flags: Any) -> Settings:

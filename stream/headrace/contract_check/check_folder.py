@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -33,18 +33,22 @@ class Checked(NamedTuple):
     versions: int
 
 
-def check_folder(folder: Path, published: Mapping[SchemaRef, Contract]) -> Checked:
+def check_folder(
+    folder: Path, published: Mapping[SchemaRef, Contract], check_expressions: Callable[[Contract], None]
+) -> Checked:
     """Check every contract of a folder.
 
     *published* are the contracts of an earlier state: versions that are there must not change, and count as earlier
-    ones of later versions.
+    ones of later versions. *check_expressions* raises ContractError for a contract whose expressions cannot be run. It
+    gets the newest version of each subject that has some, because these count for events of every version.
 
     Raises:
         ContractError: the folder cannot be read, or holds no contract.
     """
     found = read_folder(folder)
     places = Places(found.sources)
-    located = [places.finding(fault) for fault in _faults(found)]
+    faults = (*_faults(found), *_of_expressions(found, check_expressions))
+    located = [places.finding(fault) for fault in faults]
     changes = (*_of_changes(found, published), *_of_published(found, published))
     for broken in (*changes, *_of_names(found), *_of_docs(found)):
         located.append(_located(broken, places))
@@ -63,6 +67,15 @@ def _faults(found: FolderContents) -> Iterator[ContractError]:
         name = f"{subject}.v{latest[subject].ref.version}.headrace.table"  # of two subjects with one table
         for each in error.faults:
             yield each if each.where != subject else ContractError(name, each.why, each.remedy)
+
+
+def _of_expressions(found: FolderContents, check: Callable[[Contract], None]) -> Iterator[ContractError]:
+    for contract in found.latest.values():
+        if not contract.transformations.is_empty:
+            try:
+                check(contract)
+            except ContractError as error:
+                yield from error.faults
 
 
 def _of_changes(found: FolderContents, before: Mapping[SchemaRef, Contract]) -> Iterator[Broken]:

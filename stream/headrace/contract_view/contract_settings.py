@@ -22,7 +22,7 @@ _DEFAULTS: Final = {
     "compatibility": DEFAULTS["compatibility"],
     "evolve": DEFAULTS["evolve"],
 }
-_SHOWN_ELSEWHERE: Final = {"fields", "where", "derived", "function", "rollups", "waivers"}
+_SHOWN_ELSEWHERE: Final = {"fields", "where", "derived", "function", "rules", "rollups", "waivers"}
 
 
 def settings_of(contract: Contract) -> dict[str, str]:
@@ -37,7 +37,7 @@ def settings_of(contract: Contract) -> dict[str, str]:
 
 
 def graph_of(contract: Contract) -> dict[str, str]:
-    """Return what the contract does to rows on their way: filter, derived columns, function, rollups and views."""
+    """Return what the contract does to rows on their way: filter, derived columns, function, rules, rollups, views."""
     wanted = contract.transformations
     found = {"where": wanted.where or ""}
     for each in wanted.derived:
@@ -45,6 +45,8 @@ def graph_of(contract: Contract) -> dict[str, str]:
         found[f"derived.{each.field.name}"] = f"{type_words(each.field.type)} {how}"
         found[f"derived.{each.field.name}.doc"] = each.field.doc
     found["function"] = wanted.function or ""
+    for rule in wanted.rules:
+        found |= {f"rules.{rule.name}": rule.expression, f"rules.{rule.name}.else": rule.otherwise}
     for rollup in wanted.rollups:
         found |= _of_rollup(rollup)
     found["latest_view"] = contract.options.latest_view or ""

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     TOO_LATE = "too_late"
     IN_THE_FUTURE = "in_the_future"
     TRANSFORM_FAILED = "transform_failed"
+    RULE_BROKEN = "rule_broken"
     ID_CONFLICT = "id_conflict"
     REFUSED_BY_BIGQUERY = "refused_by_bigquery"
     ROW_TOO_LARGE = "row_too_large"

@@ -40,6 +40,10 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "Correct the contract's function, or the expression that the detail names, deploy, and replay it unchanged. If "
         "the event is wrong, patch it with `headrace dead-letters edit {id} --patch`."
     ),
+    Reason.RULE_BROKEN: (
+        "The detail names the rule of the contract: correct the event with `headrace dead-letters edit {id} --patch`, "
+        "or the rule in the next version of the contract, and deploy it; then replay it. Otherwise discard it."
+    ),
     Reason.ID_CONFLICT: (
         "The table has another event with the same id: compare the two, then discard this one, or set a new id with "
         "`headrace dead-letters edit {id} --set-attribute ce-id=...` (a message of another client needs `--as` too)."

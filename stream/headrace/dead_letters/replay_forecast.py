@@ -1,8 +1,8 @@
-"""Forecast a replay: check a letter with the job's own decoding and time bounds, without sending it."""
+"""Forecast a replay: check a letter with the job's own decoding, time bounds and expressions, without sending it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -14,6 +14,7 @@ from headrace.core.routes import Routes, is_subject, short_name
 from headrace.dead_letters.letter import Letter
 from headrace.dead_letters.outgoing import unsendable_reason
 from headrace.dead_letters.routed_letter import LetterRouter
+from headrace.dead_letters.transform_forecast import TransformForecast
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.decode_messages import Decoder, decode_all
 from headrace.steps.decode.openers import opener_of
@@ -21,8 +22,11 @@ from headrace.steps.decode.schema_versions import AskFor, ask_nobody
 from headrace.steps.window import assign_windows
 
 _ANY_WINDOW: Final = timedelta(days=1)  # the time bounds do not depend on the window
-_UNKNOWN: Final = {
+_TRANSFORMED: Final = {
     Reason.TRANSFORM_FAILED: "only sending it shows whether the transformation accepts it",
+    Reason.RULE_BROKEN: "only sending it shows whether its row keeps the rules",
+}
+_UNKNOWN: Final = {
     Reason.ID_CONFLICT: "only sending it shows whether its id is still taken",
     Reason.REFUSED_BY_BIGQUERY: "only sending it shows whether BigQuery accepts it",
     Reason.ROW_TOO_LARGE: "only sending it shows whether its row is small enough",
@@ -60,6 +64,7 @@ class Forecaster:
         self._ask_for = ask_for
         self._router = LetterRouter(routes or Routes(), registry)
         self._decoders: dict[str, Decoder] = {}
+        self._transforms: dict[str, TransformForecast | None] = {}
 
     def forecast(self, letters: Sequence[Letter]) -> list[LetterForecast]:
         """Return the forecast of each letter, in the order of *letters*."""
@@ -75,8 +80,9 @@ class Forecaster:
         for subject, indexes in by_subject.items():
             of_subject = [letters[index] for index in indexes]
             refused = {each.index: each for each in self._refusals(subject, of_subject)}
+            unknown = _UNKNOWN if self._transforms[subject] else _TRANSFORMED | _UNKNOWN
             for place, index in enumerate(indexes):
-                found[index] = _forecast(letters[index], refused.get(place))
+                found[index] = _forecast(letters[index], refused.get(place), unknown)
         return [found[index] for index in range(len(letters))]
 
     def routed(self, letter: Letter) -> Letter:
@@ -99,6 +105,8 @@ class Forecaster:
         if decoder is None:
             opener = opener_of(self._registry, subject, self._ask_for(subject))
             decoder = self._decoders[subject] = Decoder(self._registry, subject, opener)
+            self._transforms[subject] = TransformForecast.of(decoder.contract)
+        transform = self._transforms[subject]
         messages = [letter.as_message() for letter in letters]
         refusals: list[Refusal] = []
         done = 0
@@ -107,15 +115,17 @@ class Forecaster:
             if decoded.batch is not None:
                 windowed = assign_windows(decoded.batch, decoder.contract, _ANY_WINDOW)
                 found = [*found, *_by_message(decoded.batch, windowed.refusals)]
+                if windowed.batch is not None and transform is not None:
+                    found += _by_message(windowed.batch, transform.refusals(windowed.batch))
             refusals += [replace(each, index=done + each.index) for each in found]
             done += len(part)
         return refusals
 
 
-def _forecast(letter: Letter, refusal: Refusal | None) -> LetterForecast:
+def _forecast(letter: Letter, refusal: Refusal | None, unknown: Mapping[Reason, str]) -> LetterForecast:
     if refusal is not None:
         return LetterForecast(letter, Forecast.FAILS, refusal.reason, refusal.detail)
-    for reason, why in _UNKNOWN.items():
+    for reason, why in unknown.items():
         if letter.reason == reason:
             return LetterForecast(letter, Forecast.UNKNOWN, reason, why)
     return LetterForecast(letter, Forecast.PASSES)

@@ -28,6 +28,7 @@ COUNTERS: Final = {
     "redelivered": ("headrace_pipeline_redelivered_messages", "Messages that already had an outcome"),
     "acknowledged": ("headrace_pipeline_messages_acknowledged", "Messages acknowledged"),
 }
+_WARNED: Final = "Events that break a rule of their contract which only warns"
 _TOOK: Final = "From publish to acknowledgement, when the row is in its table or the message is a dead letter"
 
 
@@ -56,12 +57,20 @@ class StatusCollector(Collector):
             for reason, count in dict(each.dead_letters).items():
                 letters.add_metric([self._pipeline, each.subject, reason], count)
         yield letters
+        yield self._rule_warnings(subjects)
         yield blocked
         yield paused
         took = HistogramMetricFamily("headrace_pipeline_ingestion_seconds", _TOOK, labels=labels)
         for each in subjects:
             took.add_metric([self._pipeline, each.subject], _buckets(each), each.seconds_taken)
         yield took
+
+    def _rule_warnings(self, subjects: Iterable[SubjectStatus]) -> Metric:
+        family = CounterMetricFamily("headrace_pipeline_rule_warnings", _WARNED, labels=["pipeline", "subject", "rule"])
+        for each in subjects:
+            for rule, count in dict(each.rule_warnings).items():
+                family.add_metric([self._pipeline, each.subject, rule], count)
+        return family
 
 
 def _buckets(status: SubjectStatus) -> list[tuple[str, float]]:

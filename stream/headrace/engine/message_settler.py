@@ -26,6 +26,7 @@ from headrace.engine.table_writer import TableWriter
 from headrace.engine.transaction import Transaction
 from headrace.job import Job
 from headrace.runtime.failpoints import reached
+from headrace.runtime.rule_warning_log import RuleWarningLog
 from headrace.steps.append import STAGE, refusals_by_bigquery
 
 
@@ -56,6 +57,7 @@ class MessageSettler:
         self._status = status
         self._retry = retry
         self._messages: Sequence[Message] = ()
+        self._warnings = RuleWarningLog()
         self.writer = TableWriter(
             table.name,
             job.tables[subject],
@@ -78,6 +80,9 @@ class MessageSettler:
             self._settle_rows(batch, without_rows, prepared.tallies)
         if prepared.dropped:
             self._status.count("dropped", prepared.dropped)
+        if prepared.warnings:
+            self._status.warn(prepared.warnings)
+            self._warnings.note(self._subject, prepared.warnings)
         if prepared.dropped_rows is not None:
             self._status.tap.note(Outcome.DROPPED, prepared.dropped_rows)
         self._seen.turn_when_due()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -24,7 +24,8 @@ class Prepared:
     """The rows of a round, and the dead letters and tallies of the messages without a row.
 
     *left* is the number of messages at the end that are for the next round, because the others give as many rows as one
-    round may have. *dropped_unread* counts messages without a payload, which the contract leaves out.
+    round may have. *dropped_unread* counts messages without a payload, which the contract leaves out. *warnings* counts
+    rows that break rules of the contract, by rule.
     """
 
     batch: MicroBatch | None
@@ -33,6 +34,7 @@ class Prepared:
     dropped_rows: MicroBatch | None = None
     left: int = 0
     dropped_unread: int = 0
+    warnings: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def dropped(self) -> int:
@@ -96,11 +98,10 @@ class Preparation:
         done = transformer.transform(batch)
         letters += dead_letters(messages, batch, done.refusals, transforming.STAGE)
         tallies += tally_refused(batch, done.refusals, self._window)
-        dropped = done.dropped
-        if dropped is None:
-            return Prepared(done.batch, letters, tallies)
-        tallies += [tally_rows(dropped, each, self._window) for each in (Outcome.RECEIVED, Outcome.DROPPED)]
-        return Prepared(done.batch, letters, tallies, dropped)
+        if done.dropped is not None:
+            both = (Outcome.RECEIVED, Outcome.DROPPED)
+            tallies += [tally_rows(done.dropped, each, self._window) for each in both]
+        return Prepared(done.batch, letters, tallies, done.dropped, warnings=done.warnings)
 
 
 def tally_refused(batch: MicroBatch, refusals: Sequence[Refusal], window: timedelta) -> list[Tally]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,6 +36,7 @@ class SubjectStatus:
     notices: dict[str, str] = field(default_factory=dict)  # past problems that are solved, by part
     counts: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
+    rule_warnings: Counter[str] = field(default_factory=Counter)  # by rule of the contract
     took: Counter[int] = field(default_factory=Counter)  # by index in WITHIN; an index beyond it means longer
     seconds_taken: float = 0.0
     tap: Tap = field(default_factory=lambda: Tap(time.monotonic, now_micros), repr=False)
@@ -81,6 +82,11 @@ class SubjectStatus:
         """Count dead letters."""
         with self._lock:
             self.dead_letters[reason] += events
+
+    def warn(self, warnings: Mapping[str, int]) -> None:
+        """Count events that are written although they break rules of the contract, by rule."""
+        with self._lock:
+            self.rule_warnings.update(warnings)
 
 
 @dataclass

@@ -35,6 +35,11 @@ def parse(text: str) -> Any:
     return tree
 
 
+def columns_in(tree: Any) -> frozenset[str]:
+    """Return the names of the columns that a parsed expression reads, in lower case."""
+    return frozenset(column.parts[0].name.lower() for column in tree.find_all(exp.Column))
+
+
 class Compiler:
     """Compiler of trees over the columns of one schema; names are case-insensitive, as in BigQuery."""
 

@@ -26,7 +26,7 @@ from headrace.sql.conditions import (
     negated,
     nullif,
 )
-from headrace.sql.expression_compiler import Compiler, Handler, parse, part_of
+from headrace.sql.expression_compiler import Compiler, Handler, columns_in, parse, part_of
 from headrace.sql.literals import number
 from headrace.sql.node import Node, call, constant
 from headrace.sql.types import BOOL, BYTES, DATE, DATETIME, INT64, NULL, STRING, TIMESTAMP
@@ -40,7 +40,7 @@ def compile_expression(text: str, schema: pa.Schema) -> Node:
 def compile_tree(tree: Any, schema: pa.Schema) -> Node:
     """Compile a parsed expression, which reads only the columns that it names."""
     node = Compiler(schema, _HANDLERS).node(tree)
-    named = {column.parts[0].name.lower() for column in tree.find_all(exp.Column)}
+    named = columns_in(tree)
     places = [place for place, name in enumerate(schema.names) if name.lower() in named]
     slim = pa.schema([schema.field(place) for place in places])
     node = Compiler(slim, _HANDLERS).node(tree)

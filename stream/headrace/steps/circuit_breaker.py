@@ -13,8 +13,8 @@ The circuit breaker counts refusals that a deploy can end:
 * those of lines of files, because a mapping can be corrected
 * failures of a transformation
 
-It does not count refusals that neither a deploy nor waiting can end: dates out of bounds, one id with two payloads,
-rows that are too large, and rows that BigQuery refuses. If the whole table does not fit, the job waits.
+It does not count refusals that are about the data: dates out of bounds, rules of the contract on values, one id with
+two payloads, rows that are too large, and rows that BigQuery refuses. If the whole table does not fit, the job waits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Transformations of a contract's rows: a filter, derived columns, and a user's function.
+"""Transformations of a contract's rows: a filter, derived columns, a user's function, and rules on the result.
 
 They see only masked rows. Otherwise a filter on personal values would reveal them by the missing rows, a derived column
 would copy them, and a function, which is other people's code, would read them. The result depends only on the rows, so
@@ -7,37 +7,39 @@ both engines have the same results.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from headrace.bigquery.event_table import META_SCHEMA, arrow_schema, row_schema
-from headrace.core.dead_letter import Reason, Refusal
+from headrace.core.dead_letter import Refusal
 from headrace.core.micro_batch import MicroBatch
 from headrace.schemas.errors import ContractError
+from headrace.schemas.faults import Faults
 from headrace.schemas.masked import masked
 from headrace.schemas.message_rules.event_time import event_field
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.transformations import Derived
-from headrace.steps.user_functions import Function, FunctionError, checked, load_function
-
-if TYPE_CHECKING:  # sqlglot takes a while to import; a job without expressions does not need it
-    from headrace.sql.node import Node
+from headrace.steps.check_rules import RuleChecker
+from headrace.steps.contract_expressions import Step, columns_of, compiled, condition, left_by, placed, run_each
+from headrace.steps.user_functions import Function, checked, load_function
 
 STAGE: Final = "transform"
-_Step = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 
 @dataclass(frozen=True, slots=True)
 class Transformed:
-    """Result for a batch: rows to write, rows that the filter dropped, and refusals by index in the original batch."""
+    """Result for a batch: rows to write, rows that the filter dropped, and refusals by index in the original batch.
+
+    *warnings* counts, by rule, the rows to write that break a rule.
+    """
 
     batch: MicroBatch | None
     dropped: MicroBatch | None
     refusals: list[Refusal] = field(repr=False)
+    warnings: Mapping[str, int] = field(default_factory=dict)
 
 
 class Transformer:
@@ -49,6 +51,7 @@ class Transformer:
         self._schema = row_schema(contract)
         self._payload = len(masked(contract.columns).fields)
         self._kept = None if wanted.where is None else _filter(contract)
+        self._rules = RuleChecker(contract) if wanted.rules else None
         self._derived = [_column(contract, derived) for derived in wanted.derived]
         of_time = event_field(contract.options.event_time)
         named = (*([of_time] if of_time else []), *contract.options.identity)
@@ -69,27 +72,34 @@ class Transformer:
         return cls(contract, None if wanted.function is None else load_function(wanted.function, place))
 
     def transform(self, batch: MicroBatch) -> Transformed:
-        """Filter, derive and call the function; a row that fails is refused, without affecting others."""
-        refusals: list[Refusal] = []
-        places = list(range(len(batch)))
-        dropped: MicroBatch | None = None
-        if self._kept is not None:
-            marks, failed = _try_each(self._kept, batch.rows)
-            refusals += failed
-            tried = _without(places, failed)
-            kept = [] if marks is None else marks.column(0).to_pylist()
-            places = [place for place, keep in zip(tried, kept, strict=True) if keep]
-            lost = [place for place, keep in zip(tried, kept, strict=True) if not keep]
-            dropped = batch.take(lost) if lost else None
+        """Filter, derive, call the function and check the rules; a row that fails is refused alone."""
+        places, dropped, refusals = self._sift(batch)
         if not places:
             return Transformed(None, dropped, refusals)
-        chosen = batch.take(places)
-        rows, failed = _try_each(self._shape, chosen.rows)
-        refusals += [replace(each, index=places[each.index]) for each in failed]
-        if rows is None:
+        rows, failed = run_each(self._shape, batch.take(places).rows)
+        refusals += _at(places, failed)
+        places = left_by(places, failed)
+        warnings: Mapping[str, int] = {}
+        if rows is not None and self._rules is not None:
+            outcome = self._rules.check(rows)
+            refusals += _at(places, outcome.refusals)
+            rows = _without(rows, outcome.refusals)
+            places, warnings = left_by(places, outcome.refusals), outcome.warnings
+        if rows is None or not places:
             return Transformed(None, dropped, refusals)
-        good = chosen.take(_without(range(len(chosen)), failed))
-        return Transformed(replace(good, rows=rows), dropped, refusals)
+        return Transformed(replace(batch.take(places), rows=rows), dropped, refusals, warnings)
+
+    def _sift(self, batch: MicroBatch) -> tuple[list[int], MicroBatch | None, list[Refusal]]:
+        """Return the places of the rows that the filter keeps, the rows that it drops, and those on which it fails."""
+        places = list(range(len(batch)))
+        if self._kept is None:
+            return places, None, []
+        marks, refusals = run_each(self._kept, batch.rows)
+        tried = left_by(places, refusals)
+        kept = [] if marks is None else marks.column(0).to_pylist()
+        lost = [place for place, keep in zip(tried, kept, strict=True) if not keep]
+        chosen = [place for place, keep in zip(tried, kept, strict=True) if keep]
+        return chosen, batch.take(lost) if lost else None, refusals
 
     def _shape(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """Return rows with all columns of the table, filled."""
@@ -119,32 +129,31 @@ def missing_functions(registry: Registry) -> dict[str, ContractError]:
 
 
 def check_transformations(contract: Contract) -> None:
-    """Check every expression of a contract against its columns; raises ContractError for an invalid one.
+    """Check every expression of a contract against its columns; raises ContractError, with all that are invalid.
 
     The contract's function need not be installed: only the machines that run the job have it.
     """
-    wanted = contract.transformations
-    if wanted.where is not None:
-        _filter(contract)
+    wanted, faults = contract.transformations, Faults()
+    with faults.gathered():
+        if wanted.where is not None:
+            _filter(contract)
     for derived in wanted.derived:
-        _column(contract, derived)
-    if wanted.rollups:
-        from headrace.bigquery.rollup_views import check_rollups
+        with faults.gathered():
+            _column(contract, derived)
+    with faults.gathered():
+        RuleChecker(contract)
+    with faults.gathered():
+        if wanted.rollups:
+            from headrace.bigquery.rollup_views import check_rollups
 
-        check_rollups(contract)
+            check_rollups(contract)
+    faults.raise_all()
 
 
-def _filter(contract: Contract) -> _Step:
+def _filter(contract: Contract) -> Step:
     """Return a function that marks the rows to keep: those for which the condition is true, as in SQL."""
-    from headrace.sql.node import ExpressionError
-
-    place = f"{contract.subject}.v{contract.ref.version}.headrace.where"
-    try:
-        node = _compiled(contract, str(contract.transformations.where))
-        condition = _boolean(node)
-    except ExpressionError as error:
-        raise ContractError(place, error.why, error.remedy) from error
-    return lambda rows: pa.RecordBatch.from_arrays([pc.fill_null(condition(rows), False)], ["kept"])
+    with placed(contract, "where"):
+        return condition(str(contract.transformations.where), columns_of(contract), "where", if_null=False)
 
 
 def _column(contract: Contract, derived: Derived) -> Callable[[pa.RecordBatch], pa.Array]:
@@ -154,67 +163,21 @@ def _column(contract: Contract, derived: Derived) -> Callable[[pa.RecordBatch], 
     from headrace.sql.node import ExpressionError
     from headrace.sql.types import cast, may_become, name_of
 
-    place = f"{contract.subject}.v{contract.ref.version}.headrace.derived.{derived.field.name}.expression"
-    try:
-        node = _compiled(contract, derived.expression)
+    with placed(contract, f"derived.{derived.field.name}.expression"):
+        node = compiled(derived.expression, columns_of(contract))
         if not may_become(node.type, type_):
             raise ExpressionError(
                 f"it returns {name_of(node.type)}, but its column takes {type_}", "CAST it, or declare another type"
             )
-    except ExpressionError as error:
-        raise ContractError(place, error.why, error.remedy) from error
     return lambda rows: cast(node.run(rows), type_)
 
 
-def _compiled(contract: Contract, text: str) -> Node:
-    from headrace.sql.language import compile_expression
-
-    return compile_expression(text, columns_of(contract))
-
-
-def _boolean(node: Node) -> Callable[[pa.RecordBatch], pa.Array]:
-    from headrace.sql.functions import need
-    from headrace.sql.types import BOOL
-
-    return need("where", node, BOOL).run
+def _at(places: Sequence[int], refusals: Sequence[Refusal]) -> list[Refusal]:
+    """Return *refusals* of the rows at *places* by their places."""
+    return [replace(each, index=places[each.index]) for each in refusals]
 
 
-def columns_of(contract: Contract) -> pa.Schema:
-    """Return the columns that expressions can use: the masked payload and Headrace's own columns."""
-    return pa.schema([*arrow_schema(masked(contract.columns)), *META_SCHEMA])
-
-
-def _try_each(step: _Step, rows: pa.RecordBatch) -> tuple[pa.RecordBatch | None, list[Refusal]]:
-    """Run *step* on all rows, or on smaller and smaller parts; refuse single rows that fail."""
-    results: list[pa.RecordBatch] = []
-    refusals: list[Refusal] = []
-
-    def attempt(start: int, count: int) -> None:
-        try:
-            results.append(step(rows.slice(start, count)))
-        except (FunctionError, pa.ArrowException) as error:
-            if count == 1:
-                refusals.append(Refusal(start, Reason.TRANSFORM_FAILED, _detail(error)))
-                return
-            half = count // 2
-            attempt(start, half)
-            attempt(start + half, count - half)
-
-    attempt(0, rows.num_rows)
-    if len(results) <= 1:
-        return (results[0] if results else None), refusals
-    return pa.concat_batches(results), refusals
-
-
-def _detail(error: Exception) -> str:
-    """Return the problem without a value: Arrow's messages contain values."""
-    if isinstance(error, FunctionError):
-        return str(error)
-    known = ("divide by zero", "overflow")
-    problem = next((each for each in known if each in str(error)), "a value that cannot be converted")
-    return f"an expression of the contract: {problem}"
-
-
-def _without(places: Sequence[int], failed: Sequence[Refusal]) -> list[int]:
-    gone = {each.index for each in failed}
-    return [place for index, place in enumerate(places) if index not in gone]
+def _without(rows: pa.RecordBatch, refused: Sequence[Refusal]) -> pa.RecordBatch:
+    if not refused:
+        return rows
+    return rows.take(pa.array(left_by(range(rows.num_rows), refused), pa.int64()))

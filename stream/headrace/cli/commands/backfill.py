@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from headrace.backfill.build_backfill import History, HistorySource, Reading, build_backfill
@@ -26,9 +26,11 @@ from headrace.runtime.garbage import collect_less_often
 from headrace.runtime.logs import set_up_logs, warn_of_fallback
 from headrace.runtime.processes import stop_on_signals
 from headrace.util.output import check_format, say, show
+from headrace.util.terminal_columns import counted
 
 MOST_SHOWN: Final = 10
-_REASONS: Final = (Reason.INVALID_LINE, Reason.IN_THE_FUTURE, Reason.TRANSFORM_FAILED)  # before a row is written
+# before a row is written
+_REASONS: Final = (Reason.INVALID_LINE, Reason.IN_THE_FUTURE, Reason.TRANSFORM_FAILED, Reason.RULE_BROKEN)
 
 
 def check_files(settings: Settings, subject: str, files: Sequence[str], mapping: str | None, format_: str) -> Exit:
@@ -47,21 +49,29 @@ def check(settings: Settings, reading: History, format_: str) -> Exit:
     source = reading.source(None, RetryPolicy("read", SubjectStatus(subject), stop), stop)
     job = job_of(settings, subject, HeldKey(os.urandom(KEY_BYTES)))  # any key will do, because the tokens are discarded
     preparer, lines, dropped, refused = LinePreparer(job, subject), 0, 0, Counter[str]()
+    warnings = Counter[str]()
     while not stop.is_set():
         for pulled in source.take(settings.round_messages, 0):
             for prepared in _prepared(preparer, pulled.messages, job):
                 for letter in prepared.letters[: max(MOST_SHOWN - refused.total(), 0)]:
                     say(_with_line(letter))
                 refused.update(letter.reason for letter in prepared.letters)
+                warnings.update(prepared.warnings)
                 dropped += prepared.dropped
             lines += len(pulled.messages)
             line(lines, _estimate(lines, source.fraction))
     line.end()
+    _say_warnings(subject, warnings)
     bad = refused.total()
     counts = {"subject": subject, "lines": lines, "events": lines - dropped - bad, "dropped": dropped}
     counts |= {str(reason): refused[reason] for reason in _REASONS}
     show("backfill", [counts], format_, dry_run=True, complete=source.finished)
     return _exit(source, bad)
+
+
+def _say_warnings(subject: str, warnings: Mapping[str, int]) -> None:
+    for rule, events in sorted(warnings.items()):
+        say(f"{subject}: rule {rule}, which only warns, is broken by {counted(events, 'event')}")
 
 
 def _prepared(preparer: LinePreparer, messages: Sequence[Message], job: Job) -> Iterator[Prepared]:

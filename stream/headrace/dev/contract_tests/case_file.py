@@ -93,9 +93,10 @@ class Given(FileModel):
 
 
 class ExpectedLetter(FileModel):
-    """One dead letter: its reason, and a part of its message."""
+    """One dead letter: its reason, the rule that its event breaks, and a part of its message."""
 
     reason: Annotated[Reason, Field(strict=False, description="the reason of a dead letter")]
+    rule: str = Field("", description="the name of a rule of the contract")
     message: str = Field("", description="a part of the letter's message")
 
 
@@ -108,6 +109,9 @@ class Expected(FileModel):
         {}, description="with fields and their masks"
     )
     letters: list[ExpectedLetter] = Field([], description="with a list of reasons")
+    warnings: dict[str, Annotated[int, Field(ge=1, description="a number of events")]] = Field(
+        {}, description="with rules that only warn, and the number of events that break each"
+    )
     duplicates: int = Field(0, ge=0, description="a number of messages")
     dropped: int = Field(0, ge=0, description="a number of messages")
 

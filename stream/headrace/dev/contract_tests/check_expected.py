@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from headrace.bigquery.row_json import columns_of_table
 from headrace.config.file_model import Key, unknown_key
-from headrace.dev.contract_tests.case_file import CaseFile
+from headrace.core.dead_letter import Reason
+from headrace.dev.contract_tests.case_file import CaseFile, ExpectedLetter
 from headrace.schemas.classification import Mask
 from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.from_json import convert
 from headrace.schemas.model import Array, Map, Optional, Record, Type, walk
 from headrace.schemas.registry import Contract
 from headrace.schemas.validate import check
+from headrace.schemas.value_rules import Otherwise
+
+_OTHERWISE: Final = {
+    Otherwise.WARN: ("this rule only warns", "write it under warnings, with the number of events"),
+    Otherwise.DEAD_LETTER: ("this rule does not only warn", "write it under letters, with reason: rule_broken"),
+}
 
 
 def check_expected(file: CaseFile, place: int, contract: Contract) -> None:
-    """Check the columns, values and masks that the case at *place* names.
+    """Check the columns, values, masks and rules that the case at *place* names.
 
     Raises:
-        CaseFileError: the table has no such column, a value is not of its column's type, or a field does not exist.
+        CaseFileError: the table has no such column, a value is not of its column's type, or a field or a rule does not
+            exist.
     """
     expected = file.content.cases[place].expect
     checks = _Checks(file, place, contract)
@@ -31,6 +39,11 @@ def check_expected(file: CaseFile, place: int, contract: Contract) -> None:
         if path not in fields:
             key = ("expect", "masks", path)
             raise file.error(place, key, "the contract has no such field", unknown_key(path, fields))
+    for number, letter in enumerate(expected.letters):
+        if letter.rule:
+            checks.breach(letter, ("expect", "letters", str(number), "rule"))
+    for name in expected.warnings:
+        checks.rule(name, Otherwise.WARN, ("expect", "warnings", name))
 
 
 class _Checks:
@@ -39,7 +52,21 @@ class _Checks:
     def __init__(self, file: CaseFile, place: int, contract: Contract) -> None:
         self._file, self._place = file, place
         fields = contract.record.fields
+        self._rules = {rule.name: rule.otherwise for rule in contract.transformations.rules}
         self._omitted = {field.column for field in fields if field.mask and field.mask.mask is Mask.OMIT}
+
+    def breach(self, letter: ExpectedLetter, key: Key) -> None:
+        if letter.reason is not Reason.RULE_BROKEN:
+            remedy = f"remove it, or write reason: {Reason.RULE_BROKEN}"
+            raise self._file.error(self._place, key, f"the reason is {letter.reason}", remedy)
+        self.rule(letter.rule, Otherwise.DEAD_LETTER, key)
+
+    def rule(self, name: str, wanted: Otherwise, key: Key) -> None:
+        if name not in self._rules:
+            remedy = unknown_key(name, self._rules) if self._rules else "remove it: the contract has no rules"
+            raise self._file.error(self._place, key, "the contract has no such rule", remedy)
+        if self._rules[name] is not wanted:
+            raise self._file.error(self._place, key, *_OTHERWISE[self._rules[name]])
 
     def value(self, type_: Type, value: Any, key: Key) -> None:
         match type_:

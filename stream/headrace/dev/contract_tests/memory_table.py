@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -39,8 +40,8 @@ class MemoryTable:
     """The table of one subject.
 
     *stored* holds the rows and *letters* the dead letters, in the order in which they were made. *duplicates* and
-    *dropped* count the other messages. *now* is the time at which messages arrive; without it, the clock's. Tokens are
-    made with a key for tests, :data:`TEST_KEY`.
+    *dropped* count the other messages. *warnings* counts the events that break each rule which only warns. *now* is the
+    time at which messages arrive; without it, the clock's. Tokens are made with a key for tests, :data:`TEST_KEY`.
     """
 
     def __init__(self, registry: Registry, subject: str, *, now: datetime | None = None) -> None:
@@ -52,6 +53,7 @@ class MemoryTable:
         self.letters: list[DeadLetter] = []
         self.duplicates = 0
         self.dropped = 0
+        self.warnings: Counter[str] = Counter()
         self._now = None if now is None else to_micros(now)
         self._preparation = Preparation(registry, subject, _WINDOW, TokenKey(TEST_KEY))
         self._seen = SeenIds()
@@ -91,6 +93,7 @@ class MemoryTable:
             read = messages[: len(messages) - prepared.left]
             self.letters += prepared.letters
             self.dropped += prepared.dropped
+            self.warnings.update(prepared.warnings)
             if prepared.batch is not None:
                 self._settle(read, prepared.batch)
             messages = messages[len(read) :]

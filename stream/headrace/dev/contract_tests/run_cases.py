@@ -17,6 +17,7 @@ from headrace.dev.contract_tests.given_messages import given_messages
 from headrace.dev.contract_tests.memory_table import MemoryTable, StoredRow
 from headrace.schemas.errors import UnknownSchemaError
 from headrace.schemas.registry import Registry
+from headrace.steps.check_rules import breach_of
 from headrace.steps.transform import Transformer
 
 
@@ -88,6 +89,10 @@ def _failures(table: MemoryTable, expected: Expected) -> Iterator[Failure]:
     stored = sorted(table.stored, key=lambda row: int(row.message.message_id))
     letters = sorted(table.letters, key=lambda letter: int(letter.message.message_id))
     yield from _letter_failures(expected.letters, letters)
+    for rule in sorted({*expected.warnings, *table.warnings}):
+        wanted, got = expected.warnings.get(rule, 0), table.warnings[rule]
+        if wanted != got:
+            yield Failure(f"warnings.{rule}", str(wanted), str(got))
     for name, count, got in (
         ("duplicates", expected.duplicates, table.duplicates),
         ("dropped", expected.dropped, table.dropped),
@@ -109,6 +114,8 @@ def _letter_failures(expected: list[ExpectedLetter], got: list[DeadLetter]) -> I
     for place, (wanted, letter) in enumerate(zip(expected, got, strict=True)):
         if wanted.reason is not letter.reason:
             yield Failure(f"letters[{place}]", wanted.reason, _sentence(letter))
+        elif wanted.rule and letter.detail != breach_of(wanted.rule):
+            yield Failure(f"letters[{place}].rule", wanted.rule, _sentence(letter))
         elif wanted.message not in letter.detail:
             yield Failure(f"letters[{place}].message", f"a text with {wanted.message!r}", repr(letter.detail))
 
