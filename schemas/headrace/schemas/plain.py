@@ -201,10 +201,19 @@ def _entries(value: Any) -> list[tuple[Any, Any]] | None:
     return [(key, value[key]) for key in islice(value, MAX_ITEMS + 1)]
 
 
-def _fields(value: Any) -> list[tuple[Any, Any]] | None:
+def _fields(value: object) -> list[tuple[Any, Any]] | None:
     entries = _entries(value)
-    names = _names(type(value)) if entries is None else None
-    return [(name, getattr(value, attribute)) for attribute, name in names] if names else entries
+    names = _names_of(value) if entries is None else ()
+    return [(name, getattr(value, attribute)) for attribute, name in names] or entries
+
+
+def _branch(value: object) -> str | None:
+    return text_of(getattr(type(value), BRANCH_NAME, None)) if _names_of(value) else None
+
+
+def _names_of(value: object) -> tuple[tuple[str, Any], ...]:
+    class_: Any = type(value)  # mypy takes no class for hashable
+    return _names(class_)
 
 
 @lru_cache(_CLASSES)
@@ -213,7 +222,3 @@ def _names(class_: type) -> tuple[tuple[str, Any], ...]:
     if not is_dataclass(class_):
         return ()
     return tuple((each.name, each.metadata.get(FIELD_NAME, each.name)) for each in fields(class_))
-
-
-def _branch(value: Any) -> str | None:
-    return text_of(getattr(type(value), BRANCH_NAME, None)) if _names(type(value)) else None
