@@ -9,6 +9,7 @@ import typer
 
 from headrace.cli import completion
 from headrace.cli.command_group import command_group
+from headrace.cli.contracts_files import CATALOG_EXAMPLES, CODEGEN_EXAMPLES, catalog, codegen
 from headrace.cli.options import Contracts, Format, Journal, Profile, examples, with_json
 
 contracts_app = command_group("Show, check, import and annotate contracts.")
@@ -131,39 +132,8 @@ def diff(
     diff_versions(subject, old, new, against, contracts, profile, format_)
 
 
-@contracts_app.command(
-    epilog=examples(
-        "headrace contracts codegen contracts --output src/events",
-        "headrace contracts codegen contracts order_placed --output order_placed.py",
-        "headrace contracts codegen contracts --output src/events --check",
-    )
-)
-@with_json
-def codegen(
-    output: Annotated[Path, typer.Option("--output", metavar="FILE|DIR", help="Module of one subject, or a folder.")],
-    folder: Annotated[Path | None, typer.Argument(help="Folder; default: the setting `contracts`.")] = None,
-    subjects: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="SUBJECT", help="Subjects; default: all.", autocompletion=completion.subjects),
-    ] = None,
-    version: Annotated[
-        int | None,
-        typer.Option(min=1, help="Version; default: the newest.", autocompletion=completion.contract_versions),
-    ] = None,
-    check_: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit with 1 if a file is out of date.")
-    ] = False,
-    profile: Profile = None,
-    format_: Format = "table",
-) -> None:
-    """Write Python classes of events.
-
-    Writes a dataclass for each record, which the SDK publishes, in a module for each subject. Needs no credentials and
-    no network.
-    """
-    from headrace.cli.commands.contracts_codegen import write_classes
-
-    raise typer.Exit(write_classes(folder, subjects or [], output, version, check_, profile, format_))
+contracts_app.command(epilog=CATALOG_EXAMPLES)(catalog)
+contracts_app.command(epilog=CODEGEN_EXAMPLES)(codegen)
 
 
 @contracts_app.command(
