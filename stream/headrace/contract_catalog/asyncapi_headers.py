@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from headrace.schemas.envelope import CONTENT_TYPE, SPEC_VERSION
 from headrace.schemas.message_rules.envelope import AttributesId, EnvelopeKind, EnvelopeRules, VersionAttribute
@@ -24,6 +24,8 @@ def message_headers(contract: Contract) -> dict[str, Any] | None:
             found = _of_cloudevents(rules) | _named(rules)
         case EnvelopeKind.ATTRIBUTES | EnvelopeKind.CLOUDEVENTS_STRUCTURED | EnvelopeKind.DEBEZIUM:
             found = _named(rules)
+        case _:
+            assert_never(rules.kind)
     return {"type": "object", "properties": found, "required": [*found]} if found else None
 
 
