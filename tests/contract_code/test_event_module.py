@@ -10,13 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.contract_code.event_module import event_module
+from headrace.producers import EventProducer
+from headrace.producers.testing import FakePublisher
 from headrace.schemas.encode import encode
 from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.model import MISSING
-from headrace.schemas.registry import Contract
+from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.validate import validate
-from tests.support.builders import BOOKING, FLIGHT, a_booking, a_contract, a_decimal, a_flight, a_record
-from tests.support.event_classes import EventClasses
+from tests.support.builders import BOOKING, PACKAGE, a_booking, a_contract, a_decimal, a_flight, a_record
+from tests.support.covering_events import covering_events
+from tests.support.event_classes import EventClasses, foreign_contracts
 from tests.support.strategies import FIXED_PROFILE, contracts, events
 from tests.support.versions import versions
 
@@ -60,10 +63,17 @@ def test_a_field_that_is_left_out_has_the_default_of_the_contract(
     assert encode(contract, validate(contract.record, instance)) == encode(contract, validate(contract.record, given_))
 
 
-@pytest.mark.parametrize(("contract", "event"), [(BOOKING, a_booking()), (FLIGHT, a_flight())])
-def test_the_samples_are_read_alike(contract: Contract, event: dict[str, Any]) -> None:
-    plain = validate(contract.record, event)
-    assert validate(contract.record, EventClasses(contract).event(event)) == plain
+@pytest.mark.parametrize("contract", [*PACKAGE, *foreign_contracts()], ids=lambda each: each.ref.short)
+def test_events_of_the_samples_and_of_other_teams_are_published_alike(contract: Contract) -> None:
+    classes, registry = EventClasses(contract), Registry({contract.ref: contract})
+    for event in covering_events(contract.record):
+        fake = FakePublisher()
+        with EventProducer(fake, source="/checkout", registry=registry) as producer:
+            producer.publish(contract.subject, event, event_id="e-1")
+            producer.publish(contract.subject, classes.event(event), event_id="e-1")
+        first, second = fake.messages
+        assert first == second
+        assert contract.decode(first.data) == contract.decode(second.data)
 
 
 UUID = {"type": "string", "logicalType": "uuid"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -12,14 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from headrace.contract_code.event_module import event_module
-from headrace.schemas.envelope import SchemaRef
-from headrace.schemas.registry import Contract, parse_contract
-from tests.support.builders import PACKAGE, a_contract, a_record, contract_json
+from headrace.schemas.registry import Contract
+from tests.support.builders import PACKAGE, a_contract, a_record
+from tests.support.event_classes import foreign_contracts
 from tests.support.paths import ROOT
 from tests.support.strategies import contracts
 
-FOREIGN = ROOT / "tests" / "support" / "foreign_samples" / "schemas"
-TIMES = {"order_placed": "placed_at", "sensor_reading": "measured_at"}
 CONFIG = """
 [mypy]
 strict = true
@@ -75,14 +72,6 @@ MANY = {"type": "enum", "name": "Many", "symbols": [f"SYMBOL_{number}" for numbe
 LISTS = {"type": "array", "items": {"type": "array", "items": "int"}}
 
 
-def annotated(path: Path) -> Contract:
-    """A schema of another team as a contract."""
-    subject, _, version = path.name.removesuffix(".avsc").rpartition(".v")
-    avro = json.loads(path.read_text())
-    avro["headrace"] = contract_json(table=subject, event_time=TIMES[subject])["headrace"]
-    return parse_contract(SchemaRef(subject, int(version)), json.dumps(avro))
-
-
 def wide() -> Contract:
     """Every name that is taken, and lines that are too long for a formatter."""
     return a_contract(
@@ -128,8 +117,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         drawn.append(contract)
 
     draw()
-    foreign = [annotated(each) for each in sorted(FOREIGN.glob("*.avsc"))]
-    for number, each in enumerate([*PACKAGE, *foreign, wide()]):
+    for number, each in enumerate([*PACKAGE, *foreign_contracts(), wide()]):
         (place / f"named_{number}.py").write_text(event_module(each))
     for number, each in enumerate(drawn):
         (place / f"drawn_{number}.py").write_text(event_module(each))

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from headrace.contract_code.definitions import Definitions
 from headrace.contract_code.event_module import event_module, python_types
 from headrace.contract_code.python_types import PythonTypes
+from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.model import Array, Map, Optional, Record, Recursive, Type, Union
-from headrace.schemas.registry import Contract
+from headrace.schemas.registry import Contract, parse_contract
+from tests.support.builders import contract_json
+from tests.support.paths import ROOT
 
 NAME = "events_of_a_contract"
+FOREIGN = ROOT / "tests" / "support" / "foreign_samples" / "schemas"
+TIMES = {"order_placed": "placed_at", "sensor_reading": "measured_at"}
+
+
+def foreign_contracts() -> list[Contract]:
+    """The schemas of other teams as contracts."""
+    return [_annotated(each) for each in sorted(FOREIGN.glob("*.avsc"))]
+
+
+def _annotated(path: Path) -> Contract:
+    subject, _, version = path.name.removesuffix(".avsc").rpartition(".v")
+    avro = json.loads(path.read_text())
+    avro["headrace"] = contract_json(table=subject, event_time=TIMES[subject])["headrace"]
+    return parse_contract(SchemaRef(subject, int(version)), json.dumps(avro))
 
 
 def module_of(text: str) -> ModuleType:
