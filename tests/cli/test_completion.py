@@ -51,6 +51,8 @@ def test_versions_are_those_of_the_subject(tmp_path: Path) -> None:
     assert complete("headrace contracts show parcel_sent --version ", tmp_path, **named) == ["1", "2", "10"]
     assert complete("headrace contracts diff parcel_sent 1 ", tmp_path, **named) == ["1", "2", "10"]
     assert complete("headrace contracts diff nothing ", tmp_path, **named) == []
+    assert complete("headrace contracts codegen . parcel_sent --version ", tmp_path, **named) == ["1", "2", "10"]
+    assert complete("headrace contracts codegen . parcel_sent parcel_l", tmp_path) == ["parcel_lost"]
 
 
 def test_an_archive_that_does_not_answer_is_given_up(tmp_path: Path) -> None:

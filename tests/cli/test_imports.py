@@ -49,6 +49,8 @@ WITHOUT_SERVICES = {
     "contracts list contracts": NOT_TO_READ | BIGQUERY | OF_A_CHECK,
     "contracts show thing_happened --contracts contracts": NOT_TO_READ | BIGQUERY | OF_A_CHECK,
     "contracts diff thing_happened --contracts contracts": NOT_TO_READ | BIGQUERY | OF_A_CHECK,
+    "contracts catalog contracts --output out": NOT_TO_READ | BIGQUERY | OF_A_CHECK,
+    "contracts codegen contracts --output out": NOT_TO_READ | BIGQUERY | OF_A_CHECK,
 }
 OF_MODULES = {
     "audit": NOT_TO_READ | COMPUTE,

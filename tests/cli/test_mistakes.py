@@ -59,6 +59,7 @@ NEEDED: Final[dict[str, str]] = {
     "why": "a test",
     "rate": "1",
     "event_bytes": "100",
+    "output": "made",
     "sql": "SELECT 1",
 }
 ALSO: Final[dict[tuple[str, ...], list[str]]] = {("dead-letters", "edit"): ["--patch={}"], ("down",): ["--everything"]}
@@ -211,6 +212,8 @@ NEEDS_NO_CONTRACTS: Final = READS_NO_SETTINGS | {
     ("tail",): "asks the engine, which has them",
     ("contracts", "check"): "takes their folder as its argument",
     ("contracts", "list"): "likewise",
+    ("contracts", "catalog"): "likewise",
+    ("contracts", "codegen"): "likewise",
 }
 NEEDS_CONTRACTS: Final = sorted(COMMANDS.keys() - NEEDS_NO_CONTRACTS.keys())
 DEPLOYABLE: Final = "".join(f'{name} = "{value}"\n' for name, value in TOLD.items() if isinstance(value, str))

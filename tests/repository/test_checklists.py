@@ -144,6 +144,8 @@ CHECKLISTS: Final = (
             Place(f"{SCHEMAS}/drawn.py", "random values for tests and the bench", r"Kind\.{name}\b"),
             Place(f"{STREAM}/bigquery/columns.py", "its BigQuery type", r"Kind\.{name}\b"),
             Place(f"{STREAM}/bigquery/event_table.py", "its Arrow type", r"Kind\.{name}\b"),
+            Place(f"{STREAM}/contract_code/python_types.py", "its Python type", r"Kind\.{name}\b"),
+            Place(f"{STREAM}/contract_catalog/example_event.py", "a value to show", r"Kind\.{name}\b"),
             Place("tests/support/strategies.py", "values for property tests", r"Kind\.{name}\b"),
             Place("docs/contracts.md", "a line in the table of types", r"\| .*`{value}`.* \|"),
         ),

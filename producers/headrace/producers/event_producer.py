@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Protocol
 
 import uuid_utils
 
@@ -22,6 +22,12 @@ from headrace.schemas.plain import text_of
 from headrace.schemas.validate import validate
 
 MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and on an ordering key
+
+
+class EventObject(Protocol):
+    """An instance of a dataclass, such as those that ``headrace contracts codegen`` writes."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 def _utc_now() -> datetime:
@@ -80,7 +86,7 @@ class EventProducer:
     def publish(
         self,
         subject: str,
-        fields: Mapping[str, Any],
+        fields: Mapping[str, Any] | EventObject,
         *,
         event_id: str | None = None,
         ordering_key: str | None = None,
@@ -88,7 +94,9 @@ class EventProducer:
         """Check *fields* against the newest contract of *subject*, and send them.
 
         *fields* maps names to Python values: aware datetimes, ``decimal.Decimal``, dicts, lists. You may leave out
-        fields that have a default. The values are read once, before this method returns; later changes have no effect.
+        fields that have a default. An event, and each record in it, may also be an instance of a dataclass, such as
+        those that ``headrace contracts codegen`` writes. The values are read once, before this method returns; later
+        changes have no effect.
 
         The event's id is *event_id* if you give one. Otherwise it is derived from the contract's ``identity``, or it is
         random (UUIDv7) if the contract declares none. It is made once, so that every retry sends the same id. Give

@@ -80,10 +80,11 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Enumeration:
-    """One of *symbols*; a symbol that another version does not know is read as its *default*."""
+    """One of *symbols*; a symbol of another version is read as its *default*. *name* is its full name."""
 
     symbols: tuple[str, ...]
     default: str | None = None
+    name: str = dataclass_field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,7 @@ class Union:
     @property
     def written(self) -> tuple[Branch | None, ...]:
         """The branches in the order of their indexes in a payload, with None for null."""
-        if self.null is None:
-            return self.branches
-        return (*self.branches[: self.null], None, *self.branches[self.null :])
+        return self.branches if self.null is None else (*self.branches[: self.null], None, *self.branches[self.null :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +153,7 @@ class Record:
 
     *datum* is set on the outermost record if it is known where its datum begins: after *header* bytes, whatever the
     first bytes are. *unstored* are the fields that have no column, such as one of type null, each with the number of
-    *fields* before it. *name* has no namespace.
+    *fields* before it. *name* has no namespace. *doc* is its description, which has no column.
     """
 
     name: str
@@ -163,6 +162,7 @@ class Record:
     header: int = 0
     unstored: tuple[tuple[int, Field], ...] = ()
     namespace: str = ""
+    doc: str = dataclass_field(default="", compare=False)
 
     @property
     def written(self) -> Iterator[Field]:

@@ -12,8 +12,12 @@ from headrace.schemas.model import Enumeration
 MAX_FIXED: Final = 1_048_576  # bytes
 
 
-def parse_enum(avro: Mapping[str, Any], where: str) -> Enumeration:
-    """Read an enum's symbols and its default; raises ContractError for an empty list, and for a symbol listed twice."""
+def parse_enum(avro: Mapping[str, Any], name: str, where: str) -> Enumeration:
+    """Read the symbols and the default of the enum with the full *name*.
+
+    Raises:
+        ContractError: it has no symbols, or one twice; or the default is not one of them.
+    """
     symbols = avro.get("symbols")
     if not isinstance(symbols, list) or not symbols:
         raise ContractError(where, "an enum without symbols", 'write "symbols": ["ONE", "OTHER"]')
@@ -21,7 +25,7 @@ def parse_enum(avro: Mapping[str, Any], where: str) -> Enumeration:
     if len(set(names)) != len(names):
         twice = next(symbol for symbol in names if names.count(symbol) > 1)
         raise ContractError(where, f"symbol {twice} is listed twice", "list it once")
-    parsed = Enumeration(names, avro.get("default"))
+    parsed = Enumeration(names, avro.get("default"), name)
     if parsed.default is not None and parsed.default not in parsed.symbols:
         raise ContractError(where, "its default is not one of its symbols", "choose one of the symbols")
     return parsed

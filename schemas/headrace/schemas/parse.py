@@ -111,10 +111,10 @@ class _Parser:
         with self._faults.gathered():
             check_keys(avro, EVENT if at.depth == 1 else KEYS["record"], at.where)
         name = self._names.declare(avro, at.namespace, at.where)
-        with self._faults.gathered():
-            check_doc(avro, at.where)
+        doc = self._faults.read(lambda: check_doc(avro, at.where), "")
         with self._names.open_record(name) as complete:
-            record = self._with_columns(name, self._fields(avro, at._replace(namespace=name.namespace)), at)
+            fields = self._fields(avro, at._replace(namespace=name.namespace))
+            record = replace(self._with_columns(name, fields, at), doc=doc)
             self._sizes.measure(record, at.where)
             complete.append(record)
             if is_endless(record):
@@ -200,9 +200,9 @@ class _Parser:
                 values, single = self._items(avro.get("values"), "map", at)
                 return _Found(Map(values, single))
             case "enum":
-                return _Found(self._named(avro, at, lambda: parse_enum(avro, at.where)))
+                return _Found(self._named(avro, at, lambda name: parse_enum(avro, str(name), at.where)))
             case "fixed":
-                return _Found(self._named(avro, at, lambda: self._fixed(avro, at)))
+                return _Found(self._named(avro, at, lambda _: self._fixed(avro, at)))
             case _:
                 return self._annotated(avro, at)
 
@@ -292,8 +292,9 @@ class _Parser:
             self._note(at.where, decimal_notice(avro["precision"]))
         return found
 
-    def _named(self, avro: Mapping[str, Any], at: _At, parse: Callable[[], Type]) -> Type:
-        return self._names.keep(self._names.declare(avro, at.namespace, at.where), parse)
+    def _named(self, avro: Mapping[str, Any], at: _At, parse: Callable[[FullName], Type]) -> Type:
+        name = self._names.declare(avro, at.namespace, at.where)
+        return self._names.keep(name, lambda: parse(name))
 
     def _note(self, where: str, what: str) -> None:
         self.notices.append(f"{where}: {what}")

@@ -8,8 +8,10 @@ the rest. Each function returns None for a value of another type.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
@@ -18,6 +20,9 @@ from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.model import MAX_ITEMS
 
 T = TypeVar("T")
+FIELD_NAME: Final = "avro"  # in the metadata of a dataclass's field: the name that the contract has for it
+BRANCH_NAME: Final = "AVRO_NAME"  # of a dataclass: the name of its record in unions
+_CLASSES: Final = 1024  # dataclasses whose fields are remembered
 _NAME: Final = type.__dict__["__name__"].__get__  # a metaclass may override it
 _ALL: Final = slice(None)
 
@@ -131,6 +136,16 @@ def entries_of(value: object, path: str) -> list[tuple[Any, Any]] | None:
     return ask(_entries, value, path)
 
 
+def fields_of(value: object, path: str) -> list[tuple[Any, Any]] | None:
+    """Return the names of a mapping or of an instance of a dataclass with their values."""
+    return ask(_fields, value, path)
+
+
+def branch_of(value: object, path: str) -> str | None:
+    """Return the name that a dataclass has for its record in unions."""
+    return ask(_branch, value, path)
+
+
 def _uuid(value: UUID) -> str:
     return str(value if type(value) is UUID else UUID(int=value.int))
 
@@ -184,3 +199,26 @@ def _entries(value: Any) -> list[tuple[Any, Any]] | None:
     if not isinstance(value, Mapping):
         return None
     return [(key, value[key]) for key in islice(value, MAX_ITEMS + 1)]
+
+
+def _fields(value: object) -> list[tuple[Any, Any]] | None:
+    entries = _entries(value)
+    names = _names_of(value) if entries is None else ()
+    return [(name, getattr(value, attribute)) for attribute, name in names] or entries
+
+
+def _branch(value: object) -> str | None:
+    return text_of(getattr(type(value), BRANCH_NAME, None)) if _names_of(value) else None
+
+
+def _names_of(value: object) -> tuple[tuple[str, Any], ...]:
+    class_: Any = type(value)  # mypy takes no class for hashable
+    return _names(class_)
+
+
+@lru_cache(_CLASSES)
+def _names(class_: type) -> tuple[tuple[str, Any], ...]:
+    """Return each attribute of a dataclass with the name of its field; nothing for another class."""
+    if not is_dataclass(class_):
+        return ()
+    return tuple((each.name, each.metadata.get(FIELD_NAME, each.name)) for each in fields(class_))

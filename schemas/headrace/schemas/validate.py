@@ -29,7 +29,7 @@ from headrace.schemas.model import (
     Union,
 )
 from headrace.schemas.numbers import at_scale
-from headrace.schemas.plain import bytes_of, decimal_of, entries_of, items_of, text_of
+from headrace.schemas.plain import bytes_of, decimal_of, entries_of, fields_of, items_of, text_of
 from headrace.schemas.recursion import most_levels
 from headrace.schemas.validate_scalar import check_scalar, check_text, wrong
 from headrace.schemas.validate_union import only_fit, tagged
@@ -69,9 +69,9 @@ def check(type_: Type, value: Any, path: str) -> Any:
 
 def _named(record: Record, fields: object, path: str) -> dict[str, Any]:
     """Return the values of *fields* by name, each read once. Raises InvalidEventError for names that *record* lacks."""
-    entries = entries_of(fields, path or record.name)
+    entries = fields_of(fields, path or record.name)
     if entries is None:
-        raise wrong(path or record.name, fields, "give a dict of its fields")
+        raise wrong(path or record.name, fields, "give a dict of its fields, or an instance of its class")
     given = _by_text(entries, path or record.name)
     known = {field.name for field in record.fields}
     if not given.keys() <= known:

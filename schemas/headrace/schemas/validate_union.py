@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.model import Branch, Type, Union
-from headrace.schemas.plain import entries_of, text_of
+from headrace.schemas.plain import branch_of, entries_of, text_of
 
 _SHOWN: Final = 8  # names of branches in an error
 
@@ -15,10 +15,13 @@ _SHOWN: Final = 8  # names of branches in an error
 def tagged(type_: Union, value: object, path: str) -> tuple[Branch, Any] | None:
     """Return the branch that *value* names, with the value of that branch; None for a value that names no branch."""
     entries = entries_of(value, path)
-    if entries is None or len(entries) != 1:
+    if entries is None:
+        name, inside = branch_of(value, path), value
+    elif len(entries) == 1:
+        ((key, inside),) = entries
+        name = text_of(key)
+    else:
         return None
-    ((key, inside),) = entries
-    name = text_of(key)
     return next(((branch, inside) for branch in type_.branches if branch.name == name), None)
 
 

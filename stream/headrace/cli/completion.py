@@ -10,6 +10,7 @@ import functools
 import io
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import typer
@@ -36,22 +37,21 @@ def _silent(complete: C) -> C:
 
 @_silent
 def subjects(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return the subjects that have a contract in the folder of the settings."""
-    from headrace.config.served_contracts import folder_named
+    """Return the subjects that have a contract in the folder that the command line or the settings name."""
     from headrace.schemas.folder import subjects_within
 
-    folder = folder_named(ctx.params.get("contracts"), ctx.params.get("profile"))
+    folder = _folder_of(ctx)
     return sorted(subjects_within(folder)) if folder else []
 
 
 @_silent
 def contract_versions(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the versions of the subject that the command line names."""
-    from headrace.config.served_contracts import folder_named
     from headrace.schemas.folder import SUFFIX
 
-    folder = folder_named(ctx.params.get("contracts"), ctx.params.get("profile"))
-    subject = ctx.params.get("subject") or next(iter(ctx.args), None)  # in args while an option lacks its value
+    folder = _folder_of(ctx)
+    named = (ctx.params.get("subject"), *(ctx.params.get("subjects") or ()))
+    subject = next(filter(None, (*named, *reversed(ctx.args))), None)  # in args while an option lacks its value
     names = (each.name.removesuffix(SUFFIX) for each in folder.glob(f"*{SUFFIX}")) if folder and subject else ()
     numbers = (version for name, _, version in (each.rpartition(".v") for each in names) if name == subject)
     return sorted((each for each in numbers if each.isdecimal()), key=int)
@@ -126,6 +126,13 @@ def _within_seconds(ask: Callable[[], list[T]], seconds: float) -> list[T]:
     thread.start()
     thread.join(seconds)
     return [] if thread.is_alive() else found
+
+
+def _folder_of(ctx: typer.Context) -> Path | None:
+    """Return the folder of contracts that the command line or the settings name."""
+    from headrace.config.served_contracts import folder_named
+
+    return folder_named(ctx.params.get("contracts") or ctx.params.get("folder"), ctx.params.get("profile"))
 
 
 def _flags(ctx: typer.Context) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 
 from headrace.cli import completion
 from headrace.cli.command_group import command_group
+from headrace.cli.contracts_files import CATALOG_EXAMPLES, CODEGEN_EXAMPLES, catalog, codegen
 from headrace.cli.options import Contracts, Format, Journal, Profile, examples, with_json
 
 contracts_app = command_group("Show, check, publish, import and annotate contracts.")
@@ -129,6 +130,10 @@ def diff(
     from headrace.cli.commands.contracts_view import diff_versions
 
     diff_versions(subject, old, new, against, contracts, profile, format_)
+
+
+contracts_app.command(epilog=CATALOG_EXAMPLES)(catalog)
+contracts_app.command(epilog=CODEGEN_EXAMPLES)(codegen)
 
 
 @contracts_app.command(

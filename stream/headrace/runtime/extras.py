@@ -26,6 +26,7 @@ MODULES: Final = {
         "google.pubsub_v1",
         "google.rpc",
         "grpc",
+        "jinja2",
         "numpy",
         "orjson",
         "prometheus_client",

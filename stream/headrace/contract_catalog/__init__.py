@@ -1,0 +1,1 @@
+"""``headrace contracts catalog``: static pages and an AsyncAPI document of contracts; offline, without credentials."""

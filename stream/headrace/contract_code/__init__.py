@@ -1,0 +1,1 @@
+"""``headrace contracts codegen``: Python classes of events, as text; offline, without credentials."""
