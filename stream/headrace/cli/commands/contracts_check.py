@@ -8,12 +8,12 @@ from pathlib import Path
 
 import typer
 
-from headrace.cli.commands.contracts_folder import chosen_folder
+from headrace.cli.commands.contracts_folder import check_expressions, chosen_folder
 from headrace.contract_check.check_folder import Checked, check_folder
 from headrace.contract_check.git_state import contracts_at
 from headrace.contract_check.reports import ReportFormat, report
 from headrace.errors import Exit
-from headrace.schemas.registry import Contract, FolderContents
+from headrace.schemas.registry import FolderContents
 from headrace.util.output import say
 from headrace.util.terminal_columns import counted
 
@@ -34,18 +34,12 @@ def check_contracts(folder: Path | None, against: str | None, format_: str, prof
     if published.blocked:
         names = ", ".join(published.blocked)
         say(f"{against}: contracts of {names} cannot be read there, and count as not published")
-    checked = check_folder(chosen, published.contracts, _check_expressions)
+    checked = check_folder(chosen, published.contracts, check_expressions)
     text = report(checked, ReportFormat(format_), _shown(chosen))
     if text:
         sys.stdout.write(f"{text}\n")
     say(_summary(checked))
     return Exit.FOUND if any(not each.waived for each in checked.findings) else Exit.DONE
-
-
-def _check_expressions(contract: Contract) -> None:
-    from headrace.steps.transform import check_transformations  # imports pyarrow and sqlglot
-
-    check_transformations(contract)
 
 
 def _shown(folder: Path) -> Path:

@@ -1,9 +1,12 @@
-"""The folder of contracts that an offline command reads."""
+"""The folder of contracts that a command reads, and the check of their expressions."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from headrace.schemas.registry import Contract
 
 _AS_ARGUMENT: Final = (
     "contracts: missing; name the folder, as in `headrace contracts check contracts`, as HEADRACE_CONTRACTS, or in "
@@ -26,3 +29,10 @@ def chosen_folder(folder: Path | None, profile: str | None, *, by_option: bool =
     if named is None:
         raise SettingsError(MISSING_CONTRACTS if by_option else _AS_ARGUMENT)
     return named
+
+
+def check_expressions(contract: Contract) -> None:
+    """Raise ContractError if an expression of *contract* cannot be run."""
+    from headrace.steps.transform import check_transformations  # imports pyarrow and sqlglot
+
+    check_transformations(contract)

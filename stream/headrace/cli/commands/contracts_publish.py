@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from headrace.cli.commands.contracts_folder import chosen_folder
+from headrace.cli.commands.contracts_folder import check_expressions, chosen_folder
 from headrace.config.settings import Settings, load_settings
 from headrace.contract_check.git_state import contracts_at
 from headrace.contract_publish.bucket import ContractsBucket
@@ -57,7 +57,7 @@ def publish_contracts(
         settings: Settings = load_settings(profile=profile)
         targets = Targets(settings.project)
     published = contracts_at(chosen, against).contracts if against else {}
-    if findings := broken_rules(chosen, published):
+    if findings := broken_rules(chosen, published, check_expressions):
         _refuse(Publication(findings), Places(), format_)
     places = _places(targets)
     publication = plan_publication(chosen, published, places, may_delete=delete_oldest, note=_note)
