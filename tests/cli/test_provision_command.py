@@ -205,6 +205,7 @@ def test_a_version_that_cannot_read_the_one_before_is_refused_before_any_request
     assert ended.value.code == Exit.CONFIGURATION
     assert (shown.out, shown.err) == (
         "",
-        f"headrace: thing_happened.v2.avsc:1: thing_happened.v2.size: events of v1 cannot be read: {reason}; "
+        "headrace: thing_happened.v2.avsc:1: thing_happened.v2.size: "
+        f"events of v1 cannot be read (TYPE_CHANGED): {reason}; "
         "keep the type, and add a new field with a default instead [HR-101]\n",
     )

@@ -111,7 +111,7 @@ def test_the_command_runs_beside_a_blocked_subject_and_says_so(project: str, tmp
     assert json.loads(page)["subjects"]["bad_thing"]["in_the_way"] == ["contract"]
     assert json.loads(page)["subjects"]["good_thing"]["in_the_way"] == []
     assert "blocked" in logs
-    assert "bad_thing.v2.n: events of v1 cannot be read: int cannot be read as string" in logs
+    assert "bad_thing.v2.n: events of v1 cannot be read (TYPE_CHANGED): int cannot be read as string" in logs
 
 
 class Failing:

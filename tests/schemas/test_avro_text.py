@@ -79,3 +79,52 @@ def test_a_key_twice_is_refused_wherever_it_is() -> None:
 
     with pytest.raises(ContractError, match="key 'name' twice in one object"):
         parse_contract(SchemaRef("thing_happened", 1), text)
+
+
+PARTS = st.sampled_from(
+    ["\\ud83d\\ude00", "\\ud800", "\\udc00", "\\UD83D", "\\\\", "\\n", "a", "\\u0041", "\\\\ud800", "é"]
+)
+
+
+@FIXED_PROFILE
+@given(st.lists(PARTS, max_size=6).map("".join))
+def test_a_text_with_half_a_character_is_refused_and_every_other_is_read(text: str) -> None:
+    written = f'{{"doc": "{text}"}}'
+    try:
+        value = json.loads(written)
+    except ValueError:
+        expected = "not JSON|half a surrogate pair"
+    else:
+        expected = "" if _fits_utf8(value["doc"]) else "half a surrogate pair in line 1; write the whole character"
+
+    if expected:
+        with pytest.raises(ContractError, match=expected):
+            read_avro(written, "here")
+    else:
+        assert read_avro(written, "here") == value
+
+
+@pytest.mark.parametrize("place", ["doc of the record", "doc of a field", "an unknown key", "a waiver"])
+def test_half_a_character_anywhere_in_a_contract_is_refused(place: str) -> None:
+    avro = contract_json({"name": "n", "type": "int"})
+    half = "\ud83d"
+    match place:
+        case "doc of the record":
+            avro["doc"] = half
+        case "doc of a field":
+            avro["fields"][0]["doc"] = half
+        case "an unknown key":
+            avro["fields"][0]["owner"] = half
+        case _:
+            avro["headrace"]["waivers"] = [{"rule": "FIELD_REMOVED", "reason": half}]
+
+    with pytest.raises(ContractError, match="half a surrogate pair in line 1"):
+        parse_contract(SchemaRef("thing_happened", 1), json.dumps(avro))
+
+
+def _fits_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

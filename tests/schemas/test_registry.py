@@ -146,12 +146,14 @@ def test_an_older_version_that_the_newest_cannot_read_is_refused_with_its_remedy
         "order_placed__v2__avsc": contract_json(("amount", "string")),
     }
     assert refusal(tmp_path, **files) == (
-        "order_placed.v2.avsc:1: order_placed.v2.amount: events of v1 cannot be read: int cannot be read as string; "
+        "order_placed.v2.avsc:1: order_placed.v2.amount: events of v1 cannot be read (TYPE_CHANGED): "
+        "int cannot be read as string; "
         "keep the type, and add a new field with a default instead"
     )
     files["order_placed__v2__avsc"] = contract_json(("amount", "int"), ("gate", "string"))
     assert refusal(tmp_path, **files) == (
-        "order_placed.v2.avsc:1: order_placed.v2.gate: events of v1 cannot be read: it is new and has no default; "
+        "order_placed.v2.avsc:1: order_placed.v2.gate: events of v1 cannot be read (FIELD_ADDED_WITHOUT_DEFAULT): "
+        "it is new and has no default; "
         'give it one, or make it ["null", type] with "default": null'
     )
     files["order_placed__v3__avsc"] = contract_json(("amount", "int"), ("gate", "string", {"default": ""}))
@@ -166,7 +168,7 @@ BLOCKING: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a new field without default": (
         {"bad_thing__v1__avsc": contract_json(), "bad_thing__v2__avsc": contract_json(("n", "string"))},
-        "bad_thing.v2.n: events of v1 cannot be read: it is new and has no default",
+        "bad_thing.v2.n: events of v1 cannot be read (FIELD_ADDED_WITHOUT_DEFAULT): it is new and has no default",
     ),
     "a broken newer version": (
         {"bad_thing__v1__avsc": contract_json(), "bad_thing__v2__avsc": "{"},

@@ -1,4 +1,4 @@
-"""Text of an Avro schema as JSON: comments are blanked, and each key may occur once in an object."""
+"""Text of an Avro schema as JSON: without comments, without half characters, and with each key once in an object."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from headrace.schemas.errors import ContractError
 # A string first, so that what looks like a comment inside it stays. It may lack its end, so that none is read twice.
 _TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|//[^\n]*+|/\*.*?(?:\*/|\Z)', re.DOTALL)
 _VISIBLE: Final = re.compile(r"[^\n\r]")
+# A pair of surrogates first, then half of one, then every other escape, so that none is read from its middle.
+_ESCAPES: Final = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]|(?P<half>u[dD][89a-fA-F])|.)", re.DOTALL)
 
 
 def without_comments(text: str, where: str) -> str:
@@ -38,11 +40,20 @@ def without_comments(text: str, where: str) -> str:
 
 def read_avro(text: str, where: str) -> Any:
     """Read a schema's JSON, which has no comments; ContractError gives the position of what is wrong."""
+    _check_characters(text, where)
     try:
         return json.loads(text, object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise ContractError(where, f"not JSON ({why})", "correct the file at this place") from error
+
+
+def _check_characters(text: str, where: str) -> None:
+    """Refuse half a surrogate pair: UTF-8 cannot hold it, so neither could a file, a log or a table."""
+    for found in _ESCAPES.finditer(text) if "\\" in text else ():
+        if found["half"]:
+            line = text.count("\n", 0, found.start()) + 1
+            raise ContractError(where, f"half a surrogate pair in line {line}", "write the whole character")
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

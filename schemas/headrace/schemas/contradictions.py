@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from headrace.schemas.compatibility.compare_contracts import backward_breaks
 from headrace.schemas.errors import ContractError
 from headrace.schemas.faults import Faults, together
 from headrace.schemas.message_rules.lint import lint_versions
@@ -24,13 +25,22 @@ def contradictions(contracts: Iterable[Contract], latest: Mapping[str, Contract]
         try:
             resolve_record(contract.record, newest.record, f"{contract.subject}.v{newest.ref.version}.")
         except ContractError as error:
-            said = f"events of v{contract.ref.version} cannot be read"
-            faults.setdefault(contract.subject, Faults()).add(
-                ContractError(each.where, f"{said}: {each.why}", each.remedy, rule=each.rule) for each in error.faults
-            )
+            named = _named_rules(contract, newest, error)
+            faults.setdefault(contract.subject, Faults()).add(named)
     for subject, fault in contradictions_beside_events(listed, latest):
         faults.setdefault(subject, Faults()).add(fault.faults)
     return {subject: together(each.found) for subject, each in faults.items()}
+
+
+def _named_rules(old: Contract, new: Contract, error: ContractError) -> Iterator[ContractError]:
+    """Yield why *new* cannot read events of *old*, each with the rule that `headrace contracts check` names for it."""
+    where = f"{new.subject}.v{new.ref.version}"
+    rules = {f"{where}.{each.where}": each.rule for each in backward_breaks(old, new)}
+    for each in error.faults:
+        rule = rules.get(each.where)
+        told = f" ({rule})" if rule else ""
+        why = f"events of v{old.ref.version} cannot be read{told}: {each.why}"
+        yield ContractError(each.where, why, each.remedy, rule=rule or each.rule)
 
 
 def contradictions_beside_events(

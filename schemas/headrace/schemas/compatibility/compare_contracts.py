@@ -23,7 +23,7 @@ def compare_contracts(old: Contract, new: Contract) -> Iterator[Break]:
 
     A place may come twice: once for readers of events, and once for those of the table.
     """
-    backward = list(_backward(old, new))
+    backward = list(backward_breaks(old, new))
     yield from backward
     yield from compare_fields(old.record, new.record, {each.where for each in backward})
     yield from Reading(Direction.FORWARD).record(new.record, old.record)
@@ -33,7 +33,8 @@ def compare_contracts(old: Contract, new: Contract) -> Iterator[Break]:
     yield from _table(old, new)
 
 
-def _backward(old: Contract, new: Contract) -> Iterator[Break]:
+def backward_breaks(old: Contract, new: Contract) -> Iterator[Break]:
+    """Yield what keeps readers of *new* from events of *old*."""
     refused = _refusals(old, new)
     found = list(Reading(Direction.BACKWARD).record(old.record, new.record))
     yield from (each._replace(is_fatal=any(_is_near(each, fault) for fault in refused)) for each in found)
