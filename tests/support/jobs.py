@@ -28,6 +28,7 @@ def a_running_job(project: str, key: Path, *arguments: str, **settings: str) -> 
     with subprocess.Popen(
         tied([*COMMAND, "run", "--project", project, "--masking-key-file", str(key), *arguments]),
         env={**os.environ, **variables},
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     ) as job:
