@@ -214,6 +214,7 @@ NEEDS_NO_CONTRACTS: Final = READS_NO_SETTINGS | {
     ("contracts", "list"): "likewise",
     ("contracts", "catalog"): "likewise",
     ("contracts", "codegen"): "likewise",
+    ("contracts", "publish"): "likewise",
 }
 NEEDS_CONTRACTS: Final = sorted(COMMANDS.keys() - NEEDS_NO_CONTRACTS.keys())
 DEPLOYABLE: Final = "".join(f'{name} = "{value}"\n' for name, value in TOLD.items() if isinstance(value, str))
