@@ -166,6 +166,12 @@ def test_faults_of_single_contracts_have_rules_of_their_own(tmp_path: Path) -> N
     ]
 
 
+def test_a_column_of_the_message_is_classified_too(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N, metadata={"tenant": {"attribute": "tenant-id"}})
+
+    assert brief(tmp_path) == [(Rule.PII_UNCLASSIFIED, "v1.headrace.metadata.tenant")]
+
+
 def test_two_subjects_with_one_table_are_told_at_their_tables(tmp_path: Path) -> None:
     for subject in ("one_happened", "two_happened"):
         write_version(tmp_path, 1, N, subject=subject, table="things")

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from headrace.schemas.checked_values import mapping_of, refuse_unknown, text_in
 from headrace.schemas.classification import NOT_PERSONAL, Mask, NotPersonal, Pii
+from headrace.schemas.compatibility.rules import Rule
 from headrace.schemas.errors import ContractError
 from headrace.schemas.message_rules.change_events import OP, POSITION, TIME
 from headrace.schemas.model import Field, Kind, Optional, Scalar, Type
@@ -120,7 +121,8 @@ def _column(name: str, given: Mapping[str, Any], parse_pii: Any, where: str) -> 
 
 def _pii(given: Mapping[str, Any], parse_pii: Any, where: str) -> Pii | NotPersonal:
     if "pii" not in given:
-        raise ContractError(where, "not classified", 'add "pii": "none", or "pii" with a kind and a mask')
+        remedy = 'add "pii": "none", or "pii" with a kind and a mask'
+        raise ContractError(where, "not classified", remedy, rule=Rule.PII_UNCLASSIFIED)
     pii: Pii | NotPersonal = parse_pii(given["pii"], f"{where}.pii")
     if isinstance(pii, Pii) and pii.mask is Mask.OMIT:
         raise ContractError(f"{where}.pii", "an omitted column", "remove the column")
