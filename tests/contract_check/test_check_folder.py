@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,32 @@ def test_faults_of_single_contracts_have_rules_of_their_own(tmp_path: Path) -> N
         (Rule.PII_UNCLASSIFIED, file.name, line_of(file, '"name": "city"') - 1),
         (Rule.CONTRACT_INVALID, "third_happened.v1.avsc", 1),
     ]
+
+
+def a_size(type_: str) -> dict[str, Any]:
+    return {"type": "record", "name": "Box", "fields": [{"name": "value", "type": type_}]}
+
+
+@pytest.mark.parametrize(
+    ("shape", "path"),
+    [
+        (lambda box: {"type": "map", "values": box}, "f.value"),
+        (lambda box: {"type": "map", "values": ["null", box]}, "f.value"),
+        (lambda box: {"type": "array", "items": box}, "f.value"),
+        (lambda box: {"type": "array", "items": ["null", box]}, "f.value"),
+        (lambda box: {"type": "array", "items": {"type": "map", "values": box}}, "f.value"),
+        (lambda box: [box, "string"], "f.Box_value.value"),
+    ],
+    ids=["a map", "a map of optional values", "a list", "a list of optional items", "a list of maps", "a union"],
+)
+@pytest.mark.parametrize("becomes", ["string", "double"])
+def test_a_change_within_a_shape_is_told_at_the_field(
+    tmp_path: Path, shape: Callable[[Any], Any], path: str, becomes: str
+) -> None:
+    write_version(tmp_path, 1, ("f", shape(a_size("int"))))
+    write_version(tmp_path, 2, ("f", shape(a_size(becomes))))
+
+    assert {each.path for each in found(tmp_path)} == {f"thing_happened.v2.{path}"}
 
 
 def test_a_column_of_the_message_is_classified_too(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from headrace.bigquery.column_changes import evolved_columns
+from headrace.contract_check.field_paths import field_path
 from headrace.schemas.compatibility.compare_contracts import compare_contracts
 from headrace.schemas.compatibility.rules import Break, Rule
 from headrace.schemas.envelope import SchemaRef
@@ -64,7 +65,8 @@ def _of_columns(versions: Sequence[Contract]) -> Iterator[Broken]:
     told: set[tuple[Rule, str]] = set()
     for refused in evolved_columns(versions).refusals:
         name = next(name for name in by_name if refused.name.startswith(f"{name}."))
-        where, rule = refused.name.removeprefix(f"{name}."), refused.rule or Rule.BIGQUERY_TYPE_CHANGED
+        where = field_path(by_name[name].record, refused.name.removeprefix(f"{name}."))
+        rule = refused.rule or Rule.BIGQUERY_TYPE_CHANGED
         if (rule, where) not in told:
             told.add((rule, where))
             yield Broken(by_name[name], Break(rule, where, refused.why, refused.remedy))
