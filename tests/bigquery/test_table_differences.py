@@ -33,12 +33,16 @@ def diff(old: bigquery.Table, new: bigquery.Table) -> list[PropertyChange]:
 def test_a_table_that_is_created_is_told_with_what_it_has() -> None:
     table = wanted(("city", "string"), partition="hour", cluster=["city"], expire_after_days=90)
 
-    assert {each.name: each.after for each in created_properties(table)} == {
-        "columns": str(len(table.schema)),
+    found = {each.name: each.after for each in created_properties(table)}
+    assert {name: value for name, value in found.items() if not name.startswith("column ")} == {
         "partitioning": "hour of _event_time",
         "partitions are kept": "90 days",
         "clustering": "city",
     }
+    assert [name.removeprefix("column ") for name in found if name.startswith("column ")] == [
+        each.name for each in table.schema
+    ]
+    assert found["column city"] == "STRING REQUIRED"
     assert not any(each.before for each in created_properties(table))
 
 

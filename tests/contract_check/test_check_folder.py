@@ -326,3 +326,20 @@ def test_rules_on_values_change_with_a_new_version_only(tmp_path: Path, otherwis
     write_version(tmp_path, 2, N, rules=[{**rule, "expression": "n > 1"}])
     (edited,) = check_folder(tmp_path, before, check_transformations).findings
     assert (edited.rule, edited.path) == (Rule.PUBLISHED_VERSION_EDITED, "thing_happened.v2")
+
+
+def test_a_reader_that_breaks_is_told_rather_than_a_column_that_ends(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N, ("currency", "string"), compatibility="full")
+    write_version(tmp_path, 2, N, compatibility="full")
+
+    (gone,) = found(tmp_path)
+
+    assert (gone.rule, gone.path) == (Rule.FIELD_REMOVED, "thing_happened.v2.currency")
+    assert "readers of the older version have no default for it" in gone.why
+    assert gone.remedy == "keep it, or give it a default in a version of its own, and remove it in the next"
+
+
+def test_a_published_version_cannot_waive_its_own_edit(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N, waivers=[waiver("PUBLISHED_VERSION_EDITED", "", "a typo")])
+
+    assert brief(tmp_path) == [(Rule.CONTRACT_INVALID, "v1.headrace.waivers[0].rule")]

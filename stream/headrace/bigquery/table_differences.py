@@ -13,18 +13,19 @@ from headrace.core.plan_changes import PropertyChange
 from headrace.core.plan_refusals import Refusal
 
 DAY_MS: Final = 86_400_000
+COLUMN: Final = "column "  # before the path of a column, in the name of a property
 
 
 def created_properties(table: bigquery.Table) -> tuple[PropertyChange, ...]:
-    """Return the properties of a table that is created. Its columns are counted."""
+    """Return the properties of a table that is created, its columns last."""
     values = {
-        "columns": str(len(table.schema)),
         "partitioning": _partitioning(table.time_partitioning),
         "partitions are kept": kept_words(table.time_partitioning),
         "clustering": _listed(table.clustering_fields),
         "partition filter": "required" if table.require_partition_filter else None,
     }
-    return tuple(PropertyChange(name, None, value) for name, value in values.items() if value)
+    found = [PropertyChange(name, None, value) for name, value in values.items() if value]
+    return (*found, *_columns([], [*map(column_of, table.schema)]))
 
 
 def changed_properties(existing: bigquery.Table, fields: Mapping[str, Any]) -> tuple[PropertyChange, ...]:
@@ -80,7 +81,7 @@ def _columns(old: Sequence[Column], new: Sequence[Column]) -> Iterator[PropertyC
     for path, column in after.items():
         known = before.get(path)
         if known is None or _shape(known) != _shape(column):
-            yield PropertyChange(f"column {path}", _shape(known) if known else None, _shape(column))
+            yield PropertyChange(f"{COLUMN}{path}", _shape(known) if known else None, _shape(column))
         if known is not None and (known.description or "") != (column.description or ""):
             yield PropertyChange(f"description of column {path}", known.description or None, column.description or None)
 

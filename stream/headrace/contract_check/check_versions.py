@@ -55,7 +55,8 @@ def _against_earlier(
             key, version = (each.rule, each.where), old.ref.version
             if counts and key not in told[version]:
                 known = found.get(key, Broken(contract, each))
-                found[key] = known._replace(versions=tuple(sorted({version, *known.versions})))
+                told_first = each if known.found.direction is None else known.found  # a reader that breaks says more
+                found[key] = known._replace(found=told_first, versions=tuple(sorted({version, *known.versions})))
     return list(found.values())
 
 

@@ -12,6 +12,10 @@ from headrace.schemas.compatibility.rules import Break, Direction
 from headrace.schemas.registry import Contract
 
 _MOST_PLACES: Final = 3
+_WAIVED: Final = "change it as the check says, without the waiver; or publish a new subject"
+_UNCHECKED: Final = (
+    'change it, and declare "compatibility": "full" so that the check finds this; or publish a new subject'
+)
 
 
 def judge_commits(plan: SchemaPlan, contracts: Mapping[int, Contract]) -> Iterator[Refusal]:
@@ -35,6 +39,7 @@ def _latest(plan: SchemaPlan) -> int | None:
 def _refusals(schema: str, old: Contract, new: Contract) -> Iterator[Refusal]:
     found = [each for each in compare_contracts(old, new) if each.direction is Direction.FORWARD]
     if found:
+        is_checked = new.options.compatibility.covers(Direction.FORWARD, is_previous=True)
         places = ", ".join(dict.fromkeys(map(_place, found[:_MOST_PLACES])))
         more = ", ..." if len(found) > _MOST_PLACES else ""
         yield Refusal(
@@ -42,7 +47,7 @@ def _refusals(schema: str, old: Contract, new: Contract) -> Iterator[Refusal]:
             schema,
             f"readers of v{old.ref.version} cannot read v{new.ref.version} ({places}{more}), and Pub/Sub accepts no "
             "revision that breaks either direction, waived or not",
-            'change it, and declare "compatibility": "full" so that the check finds this; or publish a new subject',
+            _WAIVED if is_checked else _UNCHECKED,
             found[0].rule,
         )
 

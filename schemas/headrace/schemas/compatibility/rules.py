@@ -34,16 +34,20 @@ class Rule(StrEnum):
 
     @property
     def is_waivable(self) -> bool:
-        """Whether a contract may break it on purpose. Headrace refuses a contract that breaks one of the others."""
-        return self not in _REFUSED
+        """Whether a contract may break it on purpose.
+
+        Headrace refuses a contract that breaks one of the others, and a published version cannot be another one.
+        """
+        return self not in _NEVER_WAIVED
 
 
-_REFUSED: Final = frozenset(
+_NEVER_WAIVED: Final = frozenset(
     {
         Rule.PII_UNCLASSIFIED,
         Rule.PARTITIONING_CHANGED,
         Rule.BIGQUERY_TYPE_CHANGED,
         Rule.COLUMN_CASE_COLLISION,
+        Rule.PUBLISHED_VERSION_EDITED,
         Rule.CONTRACT_INVALID,
     }
 )

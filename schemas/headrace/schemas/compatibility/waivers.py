@@ -44,8 +44,9 @@ def _waiver(value: object, where: str) -> Waiver:
     refuse_unknown(given, {"rule", "field", "reason"}, where)
     rule = member(Rule, given.get("rule"), f"{where}.rule")
     if not rule.is_waivable:
-        why = "a rule that cannot be waived, because Headrace refuses such a contract"
-        raise ContractError(f"{where}.rule", why, "remove the waiver, and correct the contract")
+        raise ContractError(
+            f"{where}.rule", "a rule that cannot be waived", "remove the waiver, and correct the contract"
+        )
     field = given.get("field", "")
     if not isinstance(field, str):
         raise ContractError(f"{where}.field", "not a text", _FORM)

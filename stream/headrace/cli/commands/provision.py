@@ -9,6 +9,7 @@ from pathlib import Path
 
 from google.api_core.exceptions import GoogleAPIError
 
+from headrace.bigquery.table_differences import COLUMN
 from headrace.cli.commands.saved_plan import check_plan, plan_json
 from headrace.config.settings import Settings
 from headrace.contract_view.view_lines import change as change_lines
@@ -18,6 +19,7 @@ from headrace.core.plan_refusals import ProvisionError, listed
 from headrace.provision import Clients, plan
 from headrace.runtime.google_clients import open_bigquery, open_gapic_publisher, open_subscriber
 from headrace.runtime.reachability import Service, reach
+from headrace.schemas.registry import Registry
 from headrace.util.output import print_json, say
 from headrace.util.terminal_columns import counted
 
@@ -39,12 +41,12 @@ def provision(settings: Settings, dry_run: bool, format_: str, plan_file: Path |
     try:
         changes = plan(registry, settings.names, settings.location, clients, settings.masking_key_version, _note)
     except ProvisionError as error:
-        _print_refusals(settings, error, dry_run, format_)
+        _print_refusals(settings, registry, error, dry_run, format_)
         raise
     if plan_file is not None:
-        check_plan(plan_file, changes, settings.names)
+        check_plan(plan_file, registry, changes, settings.names)
     if format_ == "json":
-        print_json(plan_json(changes, (), settings.names, dry_run))
+        print_json(plan_json(registry, changes, (), settings.names, dry_run))
     else:
         _print_plan(changes)
     if changes and not dry_run:
@@ -52,9 +54,9 @@ def provision(settings: Settings, dry_run: bool, format_: str, plan_file: Path |
     say(_ending(changes, dry_run))
 
 
-def _print_refusals(settings: Settings, error: ProvisionError, dry_run: bool, format_: str) -> None:
+def _print_refusals(settings: Settings, registry: Registry, error: ProvisionError, dry_run: bool, format_: str) -> None:
     if format_ == "json":
-        print_json(plan_json((), error.refusals, settings.names, dry_run))
+        print_json(plan_json(registry, (), error.refusals, settings.names, dry_run))
     elif len(error.refusals) > 1:
         for line in listed(error.refusals):
             say(line)
@@ -72,13 +74,21 @@ def _lines(change: Change) -> Iterator[str]:
     told = f": {change.why}" if change.why and not change.diff else ""
     yield from paragraph(f"{change.action} {change.what} {change.name}{told}")
     if change.action == "create":
-        yield from labelled({each.name: each.after or "" for each in change.diff})
+        yield from labelled(dict(_created(change)))
         return
     for each in change.diff:
         if "\n" in (each.before or "") and each.after:
             yield from _text_lines(each)
         else:
             yield from change_lines(each.name, each.before or "", each.after or "")
+
+
+def _created(change: Change) -> Iterator[tuple[str, str]]:
+    """Yield the properties of a resource that is created. The columns of a table are one, without those in records."""
+    columns = [each.name.removeprefix(COLUMN) for each in change.diff if each.name.startswith(COLUMN)]
+    yield from ((each.name, each.after or "") for each in change.diff if not each.name.startswith(COLUMN))
+    if columns:
+        yield "columns", ", ".join(name for name in columns if "." not in name)
 
 
 def _text_lines(changed: PropertyChange) -> Iterator[str]:

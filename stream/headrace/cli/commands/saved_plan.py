@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,8 @@ from headrace.core.plan_changes import Change
 from headrace.core.plan_refusals import Refusal
 from headrace.core.resource_names import Names
 from headrace.errors import Exit, HeadraceError
+from headrace.schemas.compatibility.published_content import published_content
+from headrace.schemas.registry import Contract
 from headrace.util.output import SCHEMA_VERSION
 
 _NAMED: Final = 3
@@ -22,20 +24,23 @@ class PlanFileError(HeadraceError, ValueError, error_code="HR-404", exit_code=Ex
     """A file holds no plan, or a plan for other resources or another state than today's. Nothing was changed."""
 
 
-def plan_json(changes: Sequence[Change], refusals: Sequence[Refusal], names: Names, dry_run: bool) -> dict[str, Any]:
-    """Return a plan as plain values."""
+def plan_json(
+    contracts: Iterable[Contract], changes: Sequence[Change], refusals: Sequence[Refusal], names: Names, dry_run: bool
+) -> dict[str, Any]:
+    """Return a plan as plain values, with the hash of each contract."""
     return {
         "schema_version": SCHEMA_VERSION,
         "project": names.project,
         "dataset": names.dataset,
         "dry_run": dry_run,
+        "contracts": _hashes(contracts),
         "changes": [_change(each) for each in changes],
         "refusals": [_refusal(each) for each in refusals],
     }
 
 
-def check_plan(file: Path, changes: Sequence[Change], names: Names) -> None:
-    """Check that *changes* are those of a plan in a file.
+def check_plan(file: Path, contracts: Iterable[Contract], changes: Sequence[Change], names: Names) -> None:
+    """Check that *contracts* and *changes* are those of a plan in a file.
 
     Raises:
         PlanFileError: they are not, or the file holds no plan, or one of another project or dataset.
@@ -44,7 +49,9 @@ def check_plan(file: Path, changes: Sequence[Change], names: Names) -> None:
     for what, own in (("project", names.project), ("dataset", names.dataset)):
         if saved[what] != own:
             raise PlanFileError(f"{file}: the plan is for {what} {saved[what]}, and the settings name {own}")
-    found = [*_differences(_by_resource(saved["changes"]), _by_resource([_change(each) for each in changes]))]
+    edited = _edited(saved["contracts"], _hashes(contracts))
+    resources = _differences(_by_resource(saved["changes"]), _by_resource([_change(each) for each in changes]))
+    found = [*edited, *resources]
     if found:
         more = f", and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
         raise PlanFileError(f"{file}: the plan has changed: {', '.join(found[:_NAMED])}{more}; {_LOOK}")
@@ -58,11 +65,26 @@ def _read(file: Path) -> dict[str, Any]:
     except ValueError as error:
         raise PlanFileError(f"{file}: no JSON; {_WRITE}") from error
     match saved:
-        case {"schema_version": 1, "project": str(), "dataset": str(), "changes": [*changes]} if all(
-            isinstance(each, dict) and {"what", "name"} <= each.keys() for each in changes
-        ):
+        case {
+            "schema_version": 1,
+            "project": str(),
+            "dataset": str(),
+            "contracts": dict(),
+            "changes": [*changes],
+        } if all(isinstance(each, dict) and {"what", "name"} <= each.keys() for each in changes):
             return dict(saved)
     raise PlanFileError(f"{file}: no plan of this release; {_WRITE}")
+
+
+def _hashes(contracts: Iterable[Contract]) -> dict[str, str]:
+    return {f"{each.subject}.v{each.ref.version}": published_content(json.loads(each.json)) for each in contracts}
+
+
+def _edited(saved: Mapping[str, str], today: Mapping[str, str]) -> Iterator[str]:
+    for name in {**saved, **today}:
+        if saved.get(name) != today.get(name):
+            how = "is gone" if name not in today else "is new" if name not in saved else "is another one"
+            yield f"contract {name} {how}"
 
 
 def _differences(
