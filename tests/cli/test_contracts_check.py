@@ -15,10 +15,13 @@ from headrace.cli.app import app
 from headrace.config.settings import SettingsError
 from headrace.contract_check.check_folder import check_folder
 from headrace.contract_check.git_state import GitStateError
-from headrace.errors import Exit
+from headrace.contract_publish.publish_errors import PublishTargetError
+from headrace.errors import Exit, HeadraceError
+from headrace.runtime import reachability
+from headrace.runtime.reachability import UnreachableError
 from headrace.schemas.errors import ContractError
 from headrace.steps.transform import check_transformations
-from tests.support.contract_folders import commit_all, write_version
+from tests.support.contract_folders import commit_all, git, write_version
 from tests.support.growth import assert_linear
 
 pytestmark = pytest.mark.usefixtures("nothing_set", "no_columns")
@@ -162,3 +165,29 @@ def test_an_expression_that_cannot_be_run_is_printed_with_its_line() -> None:
         "thing_happened.v1.headrace.rules.has_m.expression: no column m; name a column that is stored; "
         "an omitted column is not\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("against", "error", "exit_code"),
+    [
+        ("pubsub", SettingsError, Exit.CONFIGURATION),
+        ("pubsub://X", PublishTargetError, Exit.USAGE),
+        ("refs/heads/pubsub", GitStateError, Exit.CONFIGURATION),
+        ("pubsub://my-project", UnreachableError, Exit.UNREACHABLE),
+    ],
+)
+def test_a_service_that_cannot_be_asked_is_an_error_and_no_pass(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, against: str, error: type[HeadraceError], exit_code: Exit
+) -> None:
+    monkeypatch.setattr(reachability, "_answers", lambda service, seconds: "no connection")
+    result = run("contracts", "--against", against)
+    assert isinstance(result.exception, error)
+    assert result.exception.exit_code == exit_code
+    assert result.stdout == ""
+
+
+def test_a_branch_that_is_called_as_a_service_can_be_named(folder: Path) -> None:
+    write_version(folder, 2, N, ("m", "int"))
+    commit_all(Path.cwd())
+    git(Path.cwd(), "branch", "pubsub")
+    assert run("contracts", "--against", "refs/heads/pubsub").exit_code == Exit.DONE
