@@ -684,6 +684,43 @@ resource "google_pubsub_schema_iam_member" "contract_publisher_schemas" {
   depends_on = [google_service_account.headrace]
 }
 
+resource "google_project_iam_custom_role" "contract_checker_dataset" {
+  project     = var.project
+  role_id     = "headrace_contract_checker_dataset"
+  title       = "Headrace: contract checker on dataset"
+  permissions = ["bigquery.datasets.get"]
+}
+
+resource "google_bigquery_dataset_iam_member" "contract_checker_dataset" {
+  for_each = { for pair in setproduct(local.members.contract_checker, ["dataset"]) : join(" ", pair) => pair }
+
+  project    = var.project
+  dataset_id = google_bigquery_dataset.headrace.dataset_id
+  role       = google_project_iam_custom_role.contract_checker_dataset.name
+  member     = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "contract_checker_tables" {
+  project     = var.project
+  role_id     = "headrace_contract_checker_tables"
+  title       = "Headrace: contract checker on tables"
+  permissions = ["bigquery.tables.get"]
+}
+
+resource "google_bigquery_table_iam_member" "contract_checker_tables" {
+  for_each = { for pair in setproduct(local.members.contract_checker, var.tables_provisioned ? values(local.subjects) : []) : join(" ", pair) => pair }
+
+  project    = var.project
+  dataset_id = google_bigquery_dataset.headrace.dataset_id
+  table_id   = each.value[1]
+  role       = google_project_iam_custom_role.contract_checker_tables.name
+  member     = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
 resource "google_project_iam_custom_role" "contract_checker_schemas" {
   project     = var.project
   role_id     = "headrace_contract_checker_schemas"

@@ -171,6 +171,7 @@ def test_an_expression_that_cannot_be_run_is_printed_with_its_line() -> None:
     ("against", "error", "exit_code"),
     [
         ("pubsub", SettingsError, Exit.CONFIGURATION),
+        ("bigquery", SettingsError, Exit.CONFIGURATION),
         ("pubsub://X", PublishTargetError, Exit.USAGE),
         ("refs/heads/pubsub", GitStateError, Exit.CONFIGURATION),
         ("pubsub://my-project", UnreachableError, Exit.UNREACHABLE),
@@ -184,6 +185,12 @@ def test_a_service_that_cannot_be_asked_is_an_error_and_no_pass(
     assert isinstance(result.exception, error)
     assert result.exception.exit_code == exit_code
     assert result.stdout == ""
+
+
+def test_bigquery_that_does_not_answer_is_an_error_and_no_pass(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reachability, "_answers", lambda service, seconds: "no connection")
+    monkeypatch.setenv("HEADRACE_PROJECT", "my-project")
+    assert isinstance(run("contracts", "--against", "bigquery").exception, UnreachableError)
 
 
 def test_a_branch_that_is_called_as_a_service_can_be_named(folder: Path) -> None:

@@ -8,14 +8,19 @@ from typing import Any
 
 import pytest
 from google.api_core.exceptions import PermissionDenied
+from google.cloud import bigquery
 from google.pubsub_v1 import SchemaServiceClient
 from google.pubsub_v1.types import Schema
 from typer.testing import CliRunner, Result
 
+from headrace.bigquery.table_changes import evolved_table
 from headrace.cli.app import app
+from headrace.config.settings import SettingsError
+from headrace.core.resource_names import Names
 from headrace.errors import Exit
-from headrace.runtime.google_clients import open_schemas
+from headrace.runtime.google_clients import open_bigquery, open_schemas
 from headrace.schema_registry.registry_errors import RegistryRefusedError
+from headrace.schemas.registry import read_folder
 from tests.support.contract_folders import write_version
 from tests.support.contract_publishing import SUBJECT, N, done, name_of, revisions, write_versions
 
@@ -124,3 +129,85 @@ def test_refused_credentials_are_an_error_and_no_pass(folder: Path, monkeypatch:
     assert isinstance(result.exception, RegistryRefusedError)
     assert "needs pubsub.schemas.listRevisions" in str(result.exception)
     assert result.stdout == ""
+
+
+# BigQuery
+
+
+@pytest.fixture
+def tables(folder: Path, project: str) -> bigquery.Client:
+    """The dataset, with the table of both versions as `headrace provision` makes it."""
+    client = open_bigquery(project)
+    client.create_dataset(f"{project}.headrace")
+    make_table(client, folder, project)
+    return client
+
+
+def make_table(client: bigquery.Client, folder: Path, project: str) -> None:
+    table, refusals = evolved_table(read_folder(folder).contracts.values(), SUBJECT, Names(project, "headrace"))
+    assert refusals == []
+    client.create_table(table)
+
+
+def test_tables_that_fit_or_are_new_break_nothing(folder: Path, project: str, tables: bigquery.Client) -> None:
+    write_versions(folder, 3)
+    write_version(folder, 1, N, subject="other_thing", table="others")
+    result = check("bigquery")
+    assert (result.exit_code, result.stdout) == (Exit.DONE, "")
+    assert f"compared with 1 table in {project}.headrace; it has no table others yet\n" in result.stderr
+
+
+def test_what_bigquery_cannot_change_is_found_at_its_field(folder: Path, project: str, tables: bigquery.Client) -> None:
+    write_version(folder, 1, ("n", "string"), partition="month")
+    write_version(
+        folder, 2, ("n", "string"), {"name": "M2", "type": ["null", "int"], "default": None}, partition="month"
+    )
+
+    found = findings("bigquery")
+
+    assert [(each["rule"], each["path"]) for each in found] == [
+        ("PARTITIONING_CHANGED", f"{SUBJECT}.v2.headrace.partition"),
+        ("BIGQUERY_TYPE_CHANGED", f"{SUBJECT}.v2.n"),
+        ("COLUMN_CASE_COLLISION", f"{SUBJECT}.v2.M2"),
+    ]
+    lines = (folder / f"{SUBJECT}.v2.avsc").read_text().splitlines()
+    assert '"partition": "month"' in lines[found[0]["line"] - 1]
+    named = [lines[each["line"]].strip() for each in found[1:]]  # an object begins a line before its name
+    assert named == ['"name": "n",', '"name": "M2",']
+    assert f"table {project}.headrace.{SUBJECT}: BigQuery cannot change INT64 to STRING" in found[1]["why"]
+
+
+@pytest.mark.parametrize("format_", ["text", "json", "junit", "github", "sarif"])
+def test_a_column_under_its_old_name_is_found_with_the_statement(
+    folder: Path, tables: bigquery.Client, format_: str
+) -> None:
+    write_version(folder, 3, N, {"name": "second", "type": ["null", "int"], "default": None, "aliases": ["m2"]})
+    result = check("bigquery", "--format", format_)
+    assert result.exit_code == Exit.FOUND
+    for words in ("TABLE_CHANGED", f"contracts/{SUBJECT}.v3.avsc", "RENAME COLUMN `m2` TO `second`"):
+        assert words in result.stdout
+
+
+def test_a_rename_that_is_planned_can_be_waived(folder: Path, tables: bigquery.Client) -> None:
+    waivers = [{"rule": "TABLE_CHANGED", "field": "second", "reason": "renamed on Monday"}]
+    second = {"name": "second", "type": ["null", "int"], "default": None, "aliases": ["m2"]}
+    write_version(folder, 3, N, second, waivers=waivers)
+    result = check("bigquery")
+    assert result.exit_code == Exit.DONE
+    assert "(waived: renamed on Monday)" in result.stdout
+
+
+def test_a_view_of_the_name_is_found(folder: Path, project: str, tables: bigquery.Client) -> None:
+    name = f"{project}.headrace.{SUBJECT}"
+    tables.delete_table(name)
+    view = bigquery.Table(name)
+    view.view_query = "SELECT 1 AS n"
+    tables.create_table(view)
+    (found,) = findings("bigquery")
+    assert (found["rule"], found["path"]) == ("TABLE_CHANGED", f"{SUBJECT}.v2.headrace.table")
+
+
+def test_a_dataset_that_does_not_exist_is_an_error_and_no_pass(folder: Path) -> None:
+    result = check("bigquery")
+    assert isinstance(result.exception, SettingsError)
+    assert "there is no such dataset" in str(result.exception)

@@ -261,7 +261,8 @@ class Day:
 
     def check_contracts(self) -> None:
         """Compare the contracts with what services hold."""
-        self.command("contract_checker", "contracts", "check", "--against", "pubsub", key=False)
+        for service in ("pubsub", "bigquery"):
+            self.command("contract_checker", "contracts", "check", "--against", service, key=False)
 
     def publish_contracts(self) -> None:
         """Commit a version to a schema that has as many revisions as one can have."""

@@ -26,6 +26,7 @@ def contracts() -> None:
         "headrace contracts check contracts --against origin/main",
         "headrace contracts check contracts --against origin/main --format github",
         "headrace contracts check contracts --against pubsub",
+        "headrace contracts check contracts --against bigquery",
     )
 )
 @with_json
@@ -35,7 +36,7 @@ def check(
         str | None,
         typer.Option(
             metavar="PLACE",
-            help="Published contracts: commit, branch or tag; or pubsub, pubsub://PROJECT.",
+            help="Published contracts: commit, branch or tag; or pubsub, pubsub://PROJECT, bigquery.",
             autocompletion=completion.published_places,
         ),
     ] = None,

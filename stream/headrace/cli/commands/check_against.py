@@ -14,7 +14,8 @@ from headrace.schemas.registry import FolderContents
 from headrace.util.output import say
 
 PUBSUB: Final = "pubsub"
-SERVICES: Final = (PUBSUB,)  # a branch of such a name is refs/heads/NAME
+BIGQUERY: Final = "bigquery"
+SERVICES: Final = (PUBSUB, BIGQUERY)  # a branch of such a name is refs/heads/NAME
 
 
 def published_at(against: str, folder: Path, found: FolderContents, profile: str | None) -> Published:
@@ -23,11 +24,13 @@ def published_at(against: str, folder: Path, found: FolderContents, profile: str
     Raises:
         GitStateError: *against* is neither a service nor a commit.
         PublishTargetError: it is no address of a project's Pub/Sub.
-        SettingsError: the settings name no project.
-        UnreachableError, RegistryError: a service does not answer, or refuses the credentials.
+        SettingsError: the settings name no project, or a dataset that does not exist.
+        UnreachableError, RegistryError, GoogleAPIError: a service does not answer, or refuses the credentials.
     """
     if against == PUBSUB or against.startswith("pubsub:"):
         return _in_pubsub(against, found, profile)
+    if against == BIGQUERY:
+        return _in_bigquery(found, profile)
     return _in_git(against, folder)
 
 
@@ -57,3 +60,34 @@ def _in_pubsub(against: str, found: FolderContents, profile: str | None) -> Publ
     reach(Service.PUBSUB)
     service = SchemaService(project, open_schemas(), open_gapic_publisher())
     return published_revisions(found, service, say)
+
+
+def _in_bigquery(found: FolderContents, profile: str | None) -> Published:
+    from google.api_core.exceptions import NotFound
+    from google.cloud import bigquery
+
+    from headrace.config.settings import SettingsError, load_settings
+    from headrace.contract_comparison.held_tables import compare_tables
+    from headrace.runtime.google_clients import describe_emulators, open_bigquery
+    from headrace.runtime.reachability import Service, reach
+
+    names = load_settings(profile=profile).names
+    if line := describe_emulators():
+        say(line)
+    reach(Service.BIGQUERY)
+    client = open_bigquery(names.project)
+    try:
+        client.get_dataset(f"{names.project}.{names.dataset}")
+    except NotFound:
+        raise SettingsError(
+            f"{names.project}.{names.dataset}: there is no such dataset; set project and dataset to those of the job, "
+            "or run `headrace provision` first"
+        ) from None
+
+    def existing_table(name: str) -> bigquery.Table | None:
+        try:
+            return client.get_table(name)
+        except NotFound:
+            return None
+
+    return compare_tables(found, names, existing_table, say)
