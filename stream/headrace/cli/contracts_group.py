@@ -27,6 +27,7 @@ def contracts() -> None:
         "headrace contracts check contracts --against origin/main --format github",
         "headrace contracts check contracts --against pubsub",
         "headrace contracts check contracts --against bigquery",
+        "headrace contracts check contracts --against registry",
     )
 )
 @with_json
@@ -36,7 +37,7 @@ def check(
         str | None,
         typer.Option(
             metavar="PLACE",
-            help="Published contracts: commit, branch or tag; or pubsub, pubsub://PROJECT, bigquery.",
+            help="Commit, branch or tag whose contracts are published; or pubsub, bigquery, registry, or a URL.",
             autocompletion=completion.published_places,
         ),
     ] = None,

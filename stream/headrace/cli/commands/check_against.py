@@ -15,7 +15,8 @@ from headrace.util.output import say
 
 PUBSUB: Final = "pubsub"
 BIGQUERY: Final = "bigquery"
-SERVICES: Final = (PUBSUB, BIGQUERY)  # a branch of such a name is refs/heads/NAME
+REGISTRY: Final = "registry"
+SERVICES: Final = (PUBSUB, BIGQUERY, REGISTRY)  # a branch of such a name is refs/heads/NAME
 
 
 def published_at(against: str, folder: Path, found: FolderContents, profile: str | None) -> Published:
@@ -24,13 +25,15 @@ def published_at(against: str, folder: Path, found: FolderContents, profile: str
     Raises:
         GitStateError: *against* is neither a service nor a commit.
         PublishTargetError: it is no address of a project's Pub/Sub.
-        SettingsError: the settings name no project, or a dataset that does not exist.
+        SettingsError: the settings name no project or no registry, or a dataset that does not exist.
         UnreachableError, RegistryError, GoogleAPIError: a service does not answer, or refuses the credentials.
     """
     if against == PUBSUB or against.startswith("pubsub:"):
         return _in_pubsub(against, found, profile)
     if against == BIGQUERY:
         return _in_bigquery(found, profile)
+    if against == REGISTRY or against.startswith(("http:", "https:")):
+        return _in_registry(None if against == REGISTRY else against, found, profile)
     return _in_git(against, folder)
 
 
@@ -91,3 +94,15 @@ def _in_bigquery(found: FolderContents, profile: str | None) -> Published:
             return None
 
     return compare_tables(found, names, existing_table, say)
+
+
+def _in_registry(url: str | None, found: FolderContents, profile: str | None) -> Published:
+    from headrace.config.registry_access import access_to
+    from headrace.config.settings import load_settings
+    from headrace.contract_comparison.held_registry_versions import published_registry_versions
+    from headrace.schema_registry.registry_client import RegistryClient
+
+    # Any project will do, because no service of a project is called.
+    settings = load_settings(project="not-asked", profile=profile).schema_registry
+    client = RegistryClient(access_to(url, settings, "--against"))
+    return published_registry_versions(found, client, say)
