@@ -11,7 +11,7 @@ locals {
     watcher            = "the scheduled query that fails while dead letters are open for too long"
     provisioner        = "headrace provision, after Terraform"
     contract_publisher = "CI that runs headrace contracts publish"
-    contract_checker   = "CI that runs headrace contracts check --against a service"
+    contract_checker   = "CI that runs headrace contracts check against a service"
     compactor          = "headrace tallies compact"
     }, var.dataflow ? {
     launcher = "CI, or a scheduler, that starts, updates and drains the job on Dataflow"
@@ -684,11 +684,28 @@ resource "google_pubsub_schema_iam_member" "contract_publisher_schemas" {
   depends_on = [google_service_account.headrace]
 }
 
+resource "google_project_iam_custom_role" "contract_checker_project" {
+  project     = var.project
+  role_id     = "headrace_contract_checker_project"
+  title       = "Headrace: contract checker on project"
+  permissions = ["pubsub.schemas.listRevisions"]
+}
+
+resource "google_project_iam_member" "contract_checker_project" {
+  for_each = { for pair in setproduct(local.members.contract_checker, [var.project]) : join(" ", pair) => pair }
+
+  project = var.project
+  role    = google_project_iam_custom_role.contract_checker_project.name
+  member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
 resource "google_project_iam_custom_role" "contract_checker_dataset" {
   project     = var.project
   role_id     = "headrace_contract_checker_dataset"
   title       = "Headrace: contract checker on dataset"
-  permissions = ["bigquery.datasets.get"]
+  permissions = ["bigquery.datasets.get", "bigquery.tables.get"]
 }
 
 resource "google_bigquery_dataset_iam_member" "contract_checker_dataset" {
@@ -698,43 +715,6 @@ resource "google_bigquery_dataset_iam_member" "contract_checker_dataset" {
   dataset_id = google_bigquery_dataset.headrace.dataset_id
   role       = google_project_iam_custom_role.contract_checker_dataset.name
   member     = each.value[0]
-
-  depends_on = [google_service_account.headrace]
-}
-
-resource "google_project_iam_custom_role" "contract_checker_tables" {
-  project     = var.project
-  role_id     = "headrace_contract_checker_tables"
-  title       = "Headrace: contract checker on tables"
-  permissions = ["bigquery.tables.get"]
-}
-
-resource "google_bigquery_table_iam_member" "contract_checker_tables" {
-  for_each = { for pair in setproduct(local.members.contract_checker, var.tables_provisioned ? values(local.subjects) : []) : join(" ", pair) => pair }
-
-  project    = var.project
-  dataset_id = google_bigquery_dataset.headrace.dataset_id
-  table_id   = each.value[1]
-  role       = google_project_iam_custom_role.contract_checker_tables.name
-  member     = each.value[0]
-
-  depends_on = [google_service_account.headrace]
-}
-
-resource "google_project_iam_custom_role" "contract_checker_schemas" {
-  project     = var.project
-  role_id     = "headrace_contract_checker_schemas"
-  title       = "Headrace: contract checker on schemas"
-  permissions = ["pubsub.schemas.listRevisions"]
-}
-
-resource "google_pubsub_schema_iam_member" "contract_checker_schemas" {
-  for_each = { for pair in setproduct(local.members.contract_checker, keys(local.definitions)) : join(" ", pair) => pair }
-
-  project = var.project
-  schema  = google_pubsub_schema.subjects[each.value[1]].name
-  role    = google_project_iam_custom_role.contract_checker_schemas.name
-  member  = each.value[0]
 
   depends_on = [google_service_account.headrace]
 }
