@@ -22,9 +22,10 @@ SOURCES: Final[dict[str, str]] = _TABLE["sources"]
 SOURCE_OF: Final[dict[str, str]] = {name: method["source"] for name, method in _TABLE["methods"].items()}
 PUBLISHER: Final = "roles/pubsub.publisher"  # the one role of Google's that holds what is needed and no more
 _PUBLISH: Final = "pubsub.topics.publish"
-DATASET_OF: Final = {
+CONTAINER_OF: Final = {
     **dict.fromkeys(("tables", "evolving_tables", "tallies", "engines", "completeness", "rollups"), "dataset"),
     **dict.fromkeys(("letters", "facts", "trail"), "archive"),
+    "schemas": "project",
 }
 
 
@@ -103,11 +104,11 @@ def differences(principal: str, used: set[tuple[str, str]]) -> tuple[set[tuple[s
 
 
 def covered(principal: str, used: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """*used*, where a grant on a dataset stands for its tables when there is none on the table itself."""
+    """*used*, where a grant on a dataset or the project stands for what is in it when there is none on that itself."""
     granted = used_by_code(principal)
     return {
-        (DATASET_OF[resource], permission)
-        if (resource, permission) not in granted and (DATASET_OF.get(resource), permission) in granted
+        (CONTAINER_OF[resource], permission)
+        if (resource, permission) not in granted and (CONTAINER_OF.get(resource), permission) in granted
         else (resource, permission)
         for resource, permission in used
     }

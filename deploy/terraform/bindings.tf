@@ -1,7 +1,7 @@
 # Generated from ../permissions.toml by `python -m deploy.permissions`; do not edit.
 
 locals {
-  identities = ["publisher", "job", "backfiller", "collector", "watcher", "provisioner", "contract_publisher", "compactor", "auditor", "on_call", "operator", "replayer", "importer", "analyst", "remover", "launcher"]
+  identities = ["publisher", "job", "backfiller", "collector", "watcher", "provisioner", "contract_publisher", "contract_checker", "compactor", "auditor", "on_call", "operator", "replayer", "importer", "analyst", "remover", "launcher"]
 
   services = merge({
     publisher          = "an application that publishes events"
@@ -11,6 +11,7 @@ locals {
     watcher            = "the scheduled query that fails while dead letters are open for too long"
     provisioner        = "headrace provision, after Terraform"
     contract_publisher = "CI that runs headrace contracts publish"
+    contract_checker   = "CI that runs headrace contracts check against a service"
     compactor          = "headrace tallies compact"
     }, var.dataflow ? {
     launcher = "CI, or a scheduler, that starts, updates and drains the job on Dataflow"
@@ -23,6 +24,7 @@ locals {
     watcher            = concat(["serviceAccount:headrace-watcher@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "watcher", []))
     provisioner        = concat(["serviceAccount:headrace-provisioner@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "provisioner", []))
     contract_publisher = concat(["serviceAccount:headrace-contract-publisher@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "contract_publisher", []))
+    contract_checker   = concat(["serviceAccount:headrace-contract-checker@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "contract_checker", []))
     compactor          = concat(["serviceAccount:headrace-compactor@${var.project}.iam.gserviceaccount.com"], lookup(var.members, "compactor", []))
     auditor            = lookup(var.members, "auditor", [])
     on_call            = lookup(var.members, "on_call", [])
@@ -678,6 +680,41 @@ resource "google_pubsub_schema_iam_member" "contract_publisher_schemas" {
   schema  = google_pubsub_schema.subjects[each.value[1]].name
   role    = google_project_iam_custom_role.contract_publisher_schemas.name
   member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "contract_checker_project" {
+  project     = var.project
+  role_id     = "headrace_contract_checker_project"
+  title       = "Headrace: contract checker on project"
+  permissions = ["pubsub.schemas.listRevisions"]
+}
+
+resource "google_project_iam_member" "contract_checker_project" {
+  for_each = { for pair in setproduct(local.members.contract_checker, [var.project]) : join(" ", pair) => pair }
+
+  project = var.project
+  role    = google_project_iam_custom_role.contract_checker_project.name
+  member  = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_project_iam_custom_role" "contract_checker_dataset" {
+  project     = var.project
+  role_id     = "headrace_contract_checker_dataset"
+  title       = "Headrace: contract checker on dataset"
+  permissions = ["bigquery.datasets.get", "bigquery.tables.get"]
+}
+
+resource "google_bigquery_dataset_iam_member" "contract_checker_dataset" {
+  for_each = { for pair in setproduct(local.members.contract_checker, ["dataset"]) : join(" ", pair) => pair }
+
+  project    = var.project
+  dataset_id = google_bigquery_dataset.headrace.dataset_id
+  role       = google_project_iam_custom_role.contract_checker_dataset.name
+  member     = each.value[0]
 
   depends_on = [google_service_account.headrace]
 }

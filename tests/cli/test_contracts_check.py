@@ -15,11 +15,16 @@ from headrace.cli.app import app
 from headrace.config.settings import SettingsError
 from headrace.contract_check.check_folder import check_folder
 from headrace.contract_check.git_state import GitStateError
-from headrace.errors import Exit
+from headrace.contract_publish.publish_errors import PublishTargetError
+from headrace.errors import Exit, HeadraceError
+from headrace.runtime import reachability
+from headrace.runtime.reachability import UnreachableError
+from headrace.schema_registry.registry_errors import RegistryAwayError, RegistryRefusedError
 from headrace.schemas.errors import ContractError
 from headrace.steps.transform import check_transformations
-from tests.support.contract_folders import commit_all, write_version
+from tests.support.contract_folders import commit_all, git, write_version
 from tests.support.growth import assert_linear
+from tests.support.registry_server import Reply, a_registry, a_reply, a_schema_reply
 
 pytestmark = pytest.mark.usefixtures("nothing_set", "no_columns")
 N = ("n", "int")
@@ -162,3 +167,71 @@ def test_an_expression_that_cannot_be_run_is_printed_with_its_line() -> None:
         "thing_happened.v1.headrace.rules.has_m.expression: no column m; name a column that is stored; "
         "an omitted column is not\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("against", "error", "exit_code"),
+    [
+        ("pubsub", SettingsError, Exit.CONFIGURATION),
+        ("bigquery", SettingsError, Exit.CONFIGURATION),
+        ("registry", SettingsError, Exit.CONFIGURATION),
+        ("https://ada@registry.example", SettingsError, Exit.CONFIGURATION),
+        ("http://127.0.0.1:9", RegistryAwayError, Exit.UNREACHABLE),
+        ("pubsub://X", PublishTargetError, Exit.USAGE),
+        ("refs/heads/pubsub", GitStateError, Exit.CONFIGURATION),
+        ("pubsub://my-project", UnreachableError, Exit.UNREACHABLE),
+    ],
+)
+def test_a_service_that_cannot_be_asked_is_an_error_and_no_pass(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, against: str, error: type[HeadraceError], exit_code: Exit
+) -> None:
+    monkeypatch.setattr(reachability, "_answers", lambda service, seconds: "no connection")
+    result = run("contracts", "--against", against)
+    assert isinstance(result.exception, error)
+    assert result.exception.exit_code == exit_code
+    assert result.stdout == ""
+
+
+def test_bigquery_that_does_not_answer_is_an_error_and_no_pass(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reachability, "_answers", lambda service, seconds: "no connection")
+    monkeypatch.setenv("HEADRACE_PROJECT", "my-project")
+    assert isinstance(run("contracts", "--against", "bigquery").exception, UnreachableError)
+
+
+def test_a_branch_that_is_called_as_a_service_can_be_named(folder: Path) -> None:
+    write_version(folder, 2, N, ("m", "int"))
+    commit_all(Path.cwd())
+    git(Path.cwd(), "branch", "pubsub")
+    assert run("contracts", "--against", "refs/heads/pubsub").exit_code == Exit.DONE
+
+
+@pytest.mark.parametrize("format_", ["json", "junit", "sarif", "github", "text"])
+def test_versions_of_a_registry_must_not_change(folder: Path, format_: str) -> None:
+    versions = [write_version(folder, 1, N).read_text(), write_version(folder, 2, N, ("m", "int")).read_text()]
+    write_version(folder, 2, N)
+    with a_registry({}) as server:
+        Path("headrace.toml").write_text(f'[schema_registry]\nurl = "{server.url}"\n')
+        server.answers("/subjects", a_reply(["thing-happened-value"]))
+        server.answers("/subjects/thing-happened-value/versions", a_reply([1, 2]))
+        for version, text in enumerate(versions, 1):
+            server.answers(f"/subjects/thing-happened-value/versions/{version}", a_schema_reply(text))
+        for against in ("registry", server.url):
+            result = run("contracts", "--against", against, "--format", format_)
+
+            assert result.exit_code == Exit.FOUND
+            for words in (
+                "PUBLISHED_VERSION_EDITED",
+                "contracts/thing_happened.v2.avsc",
+                "version 2 of thing-happened",
+            ):
+                assert words in result.stdout
+            assert f"compared with 2 versions of 1 subject in {server.url}\n" in result.stderr
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_registry_that_refuses_the_credentials_is_an_error_and_no_pass(folder: Path, status: int) -> None:
+    with a_registry({}) as server:
+        server.answers("/subjects", Reply(status))
+        found = run("contracts", "--against", server.url).exception
+    assert isinstance(found, RegistryRefusedError)
+    assert found.exit_code == Exit.PERMISSION

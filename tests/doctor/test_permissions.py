@@ -136,9 +136,8 @@ def test_every_permission_is_asked_of_a_resource_but_those_that_nothing_answers_
     loads = {("loads", f"bigquery.tables.{each}") for each in ("delete", "getData", "updateData")}
     evolving = {("evolving_tables", "bigquery.tables.update")}  # no sample lets the job add columns
     datasets = {(each, "bigquery.datasets.delete") for each in ("dataset", "archive", "loads")}
-    schemas = {
-        ("project", each) for each in ("pubsub.schemas.validate", "pubsub.topics.list")
-    }  # asked of BigQuery alone
+    of_pubsub = ("pubsub.schemas.listRevisions", "pubsub.schemas.validate", "pubsub.topics.list")
+    schemas = {("project", each) for each in of_pubsub}  # a project is asked of BigQuery alone
     assert unasked == loads | evolving | datasets | schemas
 
 

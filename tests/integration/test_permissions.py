@@ -259,6 +259,11 @@ class Day:
         done = json.loads(self.command("compactor", "tallies", "compact", "--json", key=False))
         assert done["subjects"], "lines to put together"
 
+    def check_contracts(self) -> None:
+        """Compare the contracts with what services hold."""
+        for service in ("pubsub", "bigquery"):
+            self.command("contract_checker", "contracts", "check", "--against", service, key=False)
+
     def publish_contracts(self) -> None:
         """Commit a version to a schema that has as many revisions as one can have."""
         project, schemas = self.service.settings.project, open_schemas()
@@ -315,6 +320,7 @@ def test_what_each_principal_uses_is_what_it_is_granted(project: str, tmp_path: 
         day.command("auditor", "cost", "measure", key=False)
         of_people(day, tmp_path / "letters.ndjson")
         day.compact()
+        day.check_contracts()
         day.publish_contracts()
         day.remove(tmp_path)
     found = {each.name: differences(each.name, day.calls.used[each.name]) for each in principals()}

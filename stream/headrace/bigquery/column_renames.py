@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from headrace.bigquery.columns import Column
 from headrace.schemas.model import Field, Record, inner
-from headrace.schemas.registry import Contract, Registry
+from headrace.schemas.registry import Contract
 
 KEEP_THE_NAME: Final = "keep the field's old name, or name another table in the contract"
 
@@ -22,7 +22,7 @@ class Rename(NamedTuple):
     new: str
 
 
-def column_renames(registry: Registry, subject: str) -> list[Rename]:
+def column_renames(registry: Iterable[Contract], subject: str) -> list[Rename]:
     """Return what each version of a contract renames, the oldest version first."""
     versions = sorted((each for each in registry if each.subject == subject), key=lambda each: each.ref.version)
     return [rename for older, newer in pairwise(versions) for rename in renames_between(older, newer)]

@@ -74,6 +74,14 @@ def report_formats(incomplete: str) -> list[str]:
 
 
 @_silent
+def published_places(incomplete: str) -> list[str]:
+    """Return the services that contracts are compared with."""
+    from headrace.cli.commands.check_against import SERVICES
+
+    return list(SERVICES)
+
+
+@_silent
 def outcomes(incomplete: str) -> list[str]:
     """Return the outcomes of events that `headrace tail` shows."""
     from headrace.cli.commands.tail import OUTCOMES

@@ -25,13 +25,21 @@ def contracts() -> None:
         "headrace contracts check",
         "headrace contracts check contracts --against origin/main",
         "headrace contracts check contracts --against origin/main --format github",
+        "headrace contracts check contracts --against pubsub",
+        "headrace contracts check contracts --against bigquery",
+        "headrace contracts check contracts --against registry",
     )
 )
 @with_json
 def check(
     folder: Annotated[Path | None, typer.Argument(help="Folder; default: the setting `contracts`.")] = None,
     against: Annotated[
-        str | None, typer.Option(metavar="REF", help="Commit, branch or tag whose contracts are published.")
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Commit, branch or tag whose contracts are published; or pubsub, bigquery, registry, or a URL.",
+            autocompletion=completion.published_places,
+        ),
     ] = None,
     format_: Annotated[
         str,
@@ -45,8 +53,8 @@ def check(
 ) -> None:
     """Check contracts, and what their changes break.
 
-    Compares every version with all earlier ones. Needs no credentials and no network. Exits with 1 when a rule is
-    broken and not waived.
+    Compares every version with all earlier ones. Needs no credentials and no network, unless --against names a
+    service. Exits with 1 when a rule is broken and not waived.
     """
     from headrace.cli.commands.contracts_check import check_contracts
 

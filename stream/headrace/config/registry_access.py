@@ -36,8 +36,8 @@ def access_of(settings: RegistrySettings) -> RegistryAccess | None:
     )
 
 
-def access_to(url: str | None, settings: RegistrySettings) -> RegistryAccess:
-    """Return the access to the registry at *url*, or to that of *settings* without one.
+def access_to(url: str | None, settings: RegistrySettings, option: str = "--from") -> RegistryAccess:
+    """Return the access to the registry at *url*, which an *option* names, or to that of *settings* without one.
 
     Credentials and certificates go only to the host of ``schema_registry.url``, or to *url* if none is set.
 
@@ -48,13 +48,13 @@ def access_to(url: str | None, settings: RegistrySettings) -> RegistryAccess:
         access = access_of(settings)
         if access is None:
             raise SettingsError(
-                "schema_registry.url: missing; name the registry with --from, or set it in headrace.toml"
+                f"schema_registry.url: missing; name the registry with {option}, or set it in headrace.toml"
             )
         return access
     try:
         named = checked_url(url)
     except ValueError as error:
-        raise SettingsError(f"--from: {error}") from None
+        raise SettingsError(f"{option}: {error}") from None
     if settings.url is not None and origin_of(settings.url) != origin_of(named):
         return RegistryAccess(named, native_url_of(named))
     native = settings.native_url if settings.url == named else None

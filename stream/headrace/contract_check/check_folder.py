@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from headrace.bigquery.columns import COLUMN_DOC, TABLE_DOC
 from headrace.contract_check.check_versions import Broken, compare_versions, edited_version
 from headrace.contract_check.findings import Finding, Places
+from headrace.contract_check.published import Published
 from headrace.schemas.compatibility.published_content import is_edited
 from headrace.schemas.compatibility.rules import Break, Rule
 from headrace.schemas.compatibility.waivers import reason_of
@@ -45,14 +46,20 @@ def check_folder(
     Raises:
         ContractError: the folder cannot be read, or holds no contract.
     """
-    found = read_folder(folder)
+    return check_contents(read_folder(folder), Published(published), check_expressions)
+
+
+def check_contents(
+    found: FolderContents, published: Published, check_expressions: Callable[[Contract], None]
+) -> Checked:
+    """Check the contracts of a folder that was read, as :func:`check_folder` does."""
     places = Places(found.sources)
     faults = (*_faults(found), *_of_expressions(found, check_expressions))
     located = [places.finding(fault) for fault in faults]
-    changes = (*_of_changes(found, published), *_of_published(found, published))
+    changes = (*_of_changes(found, published.contracts), *_of_published(found, published), *published.broken)
     for broken in (*changes, *_of_names(found), *_of_docs(found)):
         located.append(_located(broken, places))
-    located += [_gone(ref) for ref in published if _is_gone(ref, found)]
+    located += [_gone(ref, published.named(ref)) for ref in published.contracts if _is_gone(ref, found)]
     subjects = {ref.subject for ref in found.contracts} | set(found.blocked)
     ordered = sorted(dict.fromkeys(located), key=lambda each: (each.file, each.line, each.path, each.rule))
     return Checked(ordered, len(subjects), len(found.contracts))
@@ -86,10 +93,10 @@ def _of_changes(found: FolderContents, before: Mapping[SchemaRef, Contract]) -> 
                 yield broken
 
 
-def _of_published(found: FolderContents, before: Mapping[SchemaRef, Contract]) -> Iterator[Broken]:
+def _of_published(found: FolderContents, published: Published) -> Iterator[Broken]:
     for ref, contract in found.contracts.items():
-        if ref in before and is_edited(before[ref], contract):
-            yield Broken(contract, edited_version())
+        if ref in published.contracts and is_edited(published.contracts[ref], contract):
+            yield Broken(contract, edited_version(published.named(ref)))
 
 
 def _is_gone(ref: SchemaRef, found: FolderContents) -> bool:
@@ -98,9 +105,9 @@ def _is_gone(ref: SchemaRef, found: FolderContents) -> bool:
     return ref.subject in subjects and f"{ref.subject}.v{ref.version}" not in found.sources
 
 
-def _gone(ref: SchemaRef) -> Finding:
+def _gone(ref: SchemaRef, published: str) -> Finding:
     name = f"{ref.subject}.v{ref.version}"
-    why, remedy = "this version is published, and its file is gone", "restore it: the job needs it for older events"
+    why, remedy = f"this version is {published}, and its file is gone", "restore it: the job needs it for older events"
     return Finding(Rule.PUBLISHED_VERSION_EDITED, f"{name}{SUFFIX}", 1, name, why, remedy)
 
 

@@ -39,9 +39,9 @@ def compare_versions(versions: Sequence[Contract]) -> Iterator[Broken]:
     yield from (each for each in _of_columns(versions) if (each.contract.ref, each.found.where) not in unreadable)
 
 
-def edited_version() -> Break:
-    """Return what a published version breaks whose content is another one."""
-    why, remedy = "this version is published, and its content changed", "restore it, and write the next version"
+def edited_version(published: str = "published") -> Break:
+    """Return what a version breaks that is *published*, as the word or more words say, with another content."""
+    why, remedy = f"this version is {published}, and its content changed", "restore it, and write the next version"
     return Break(Rule.PUBLISHED_VERSION_EDITED, "", why, remedy)
 
 

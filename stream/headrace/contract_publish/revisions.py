@@ -23,6 +23,13 @@ class Revision(NamedTuple):
     is_annotated: bool = False
 
 
+class PublishedSchema(NamedTuple):
+    """A *revision* and its *definition*, which anybody may have written; empty if it is no Avro schema."""
+
+    revision: Revision
+    definition: str
+
+
 class Matched(NamedTuple):
     """The revisions of each version, the oldest first, and those revisions that are no version."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, assert_never
 
 from headrace.contract_publish.plan_schema import SCHEMA, Commit, Delete, SchemaPlan, Step, TopicSchema
 from headrace.contract_publish.publish_errors import PublishConflictError, PublishRefusedError
-from headrace.contract_publish.revisions import Revision, revision_of
+from headrace.contract_publish.revisions import PublishedSchema, Revision, revision_of
 from headrace.contract_publish.service_errors import AGAIN, explained, first_line
 from headrace.core.plan_refusals import Refusal
 
@@ -31,14 +31,14 @@ class SchemaService:
     """The schemas of one *project*; *topics* lists those that use them. A failed change is not tried again."""
 
     def __init__(self, project: str, schemas: SchemaServiceClient, topics: PublisherClient) -> None:
-        self._project = f"projects/{project}"
+        self.project = f"projects/{project}"
         self._schemas = schemas
         self._topics = topics
         self._using: dict[str, list[TopicSchema]] | None = None
 
     def schema(self, subject: str) -> str:
         """Return the full name of a subject's schema."""
-        return f"{self._project}/schemas/{subject}"
+        return f"{self.project}/schemas/{subject}"
 
     def revisions(self, schema: str) -> list[Revision]:
         """Return the revisions of a schema, the oldest first; none if it does not exist.
@@ -46,14 +46,18 @@ class SchemaService:
         Raises:
             RegistryError: the service cannot be asked, or refuses the credentials.
         """
+        return [each.revision for each in self.definitions(schema)]
+
+    def definitions(self, schema: str) -> list[PublishedSchema]:
+        """Return the same revisions with their definitions; raises RegistryError as :meth:`revisions` does."""
         return [_read(each) for each in self._listed(schema, full=True)]
 
     def topics_of(self, schema: str) -> list[TopicSchema]:
         """Return the topics of the project that use a schema; raises RegistryError as :meth:`revisions` does."""
         if self._using is None:
             self._using = {}
-            with explained(self._project, "pubsub.topics.list"):
-                for each in self._topics.list_topics(project=self._project, timeout=_SECONDS):
+            with explained(self.project, "pubsub.topics.list"):
+                for each in self._topics.list_topics(project=self.project, timeout=_SECONDS):
                     said = each.schema_settings
                     used = TopicSchema(each.name, said.first_revision_id, said.last_revision_id)
                     self._using.setdefault(said.schema, []).append(used)
@@ -71,7 +75,7 @@ class SchemaService:
             try:
                 with explained(plan.schema, "pubsub.schemas.validate"):
                     asked = _avro(texts[version])
-                    self._schemas.validate_schema(parent=self._project, schema=asked, timeout=_SECONDS)
+                    self._schemas.validate_schema(parent=self.project, schema=asked, timeout=_SECONDS)
             except InvalidArgument as error:
                 why = f"Pub/Sub does not take v{version} as a schema: {first_line(error.message)}"
                 yield Refusal(SCHEMA, plan.schema, why, "write the version otherwise, or publish to a bucket only")
@@ -111,7 +115,7 @@ class SchemaService:
         subject = schema.rpartition("/")[2]
         try:
             with explained(schema, "pubsub.schemas.create"):
-                asked: dict[str, Any] = {"parent": self._project, "schema": _avro(text), "schema_id": subject}
+                asked: dict[str, Any] = {"parent": self.project, "schema": _avro(text), "schema_id": subject}
                 return self._schemas.create_schema(**asked, **_ONCE).revision_id
         except AlreadyExists:
             raise PublishConflictError(f"{schema}: somebody else created it meanwhile; {AGAIN}") from None
@@ -161,9 +165,10 @@ def _avro(text: str, name: str = "") -> Schema:
     return Schema(name=name, type_=Schema.Type.AVRO, definition=text)
 
 
-def _read(schema: Schema) -> Revision:
-    is_avro = schema.type_ == schema.Type.AVRO
-    return revision_of(schema.revision_id, schema.definition) if is_avro else Revision(schema.revision_id)
+def _read(schema: Schema) -> PublishedSchema:
+    if schema.type_ != schema.Type.AVRO:
+        return PublishedSchema(Revision(schema.revision_id), "")
+    return PublishedSchema(revision_of(schema.revision_id, schema.definition), schema.definition)
 
 
 def _created_at(schema: Schema) -> Any:

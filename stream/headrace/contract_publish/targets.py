@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from headrace.contract_publish.publish_errors import PublishTargetError
 from headrace.schema_registry.bucket_import import BucketFolder, bucket_folder
 
-_PUBSUB: Final = re.compile(r"pubsub://([a-z][a-z0-9.:-]{4,62}[a-z0-9])/?")
+PUBSUB_ADDRESS: Final = re.compile(r"pubsub://([a-z][a-z0-9.:-]{4,62}[a-z0-9])/?")
 
 
 class Targets(NamedTuple):
@@ -30,7 +30,7 @@ def targets_of(addresses: Sequence[str]) -> Targets:
     """
     found = Targets()
     for each in addresses:
-        project, bucket = _PUBSUB.fullmatch(each), bucket_folder(each)
+        project, bucket = PUBSUB_ADDRESS.fullmatch(each), bucket_folder(each)
         if project is None and bucket is None:
             raise PublishTargetError("--to: no such place; write pubsub://PROJECT or gs://BUCKET/FOLDER")
         if (project and found.project) or (bucket and found.bucket):

@@ -59,6 +59,16 @@ class RegistryClient:
         answer = self._json(f"{self.url}/schemas/ids/{content_id}/versions")
         return [self._reference(each) for each in self._list(answer)]
 
+    def subjects(self) -> list[str]:
+        """Return the names of all subjects."""
+        try:
+            answer = self._list(self._json(f"{self.url}/subjects"))
+        except NotInRegistryError:
+            raise self._wrong() from None
+        if not all(isinstance(each, str) for each in answer):
+            raise self._wrong()
+        return answer
+
     def versions_of(self, subject: str) -> list[int]:
         """Return the versions of a subject, sorted; raises NotInRegistryError."""
         answer = self._list(self._json(f"{self.url}/subjects/{quote(subject, safe='')}/versions"))

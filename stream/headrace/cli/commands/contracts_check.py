@@ -8,12 +8,13 @@ from pathlib import Path
 
 import typer
 
+from headrace.cli.commands.check_against import published_at
 from headrace.cli.commands.contracts_folder import check_expressions, chosen_folder
-from headrace.contract_check.check_folder import Checked, check_folder
-from headrace.contract_check.git_state import contracts_at
+from headrace.contract_check.check_folder import Checked, check_contents
+from headrace.contract_check.published import Published
 from headrace.contract_check.reports import ReportFormat, report
 from headrace.errors import Exit
-from headrace.schemas.registry import FolderContents
+from headrace.schemas.registry import read_folder
 from headrace.util.output import say
 from headrace.util.terminal_columns import counted
 
@@ -22,19 +23,18 @@ def check_contracts(folder: Path | None, against: str | None, format_: str, prof
     """Check the contracts of a folder, print each finding, and return the exit code.
 
     Raises:
-        SettingsError: no folder is named.
+        SettingsError: no folder is named, or no project whose service is asked.
         ContractError: the folder cannot be read, or holds no contract.
-        GitStateError: *against* is no commit.
+        GitStateError, PublishTargetError: *against* is neither a commit nor a service.
+        UnreachableError, RegistryError: the service does not answer, or refuses the credentials.
         BadParameter: the format is unknown.
     """
     if format_ not in set(ReportFormat):
         raise typer.BadParameter(f"choose from {', '.join(ReportFormat)}", param_hint="--format")
     chosen = chosen_folder(folder, profile)
-    published = contracts_at(chosen, against) if against else FolderContents({}, {}, {})
-    if published.blocked:
-        names = ", ".join(published.blocked)
-        say(f"{against}: contracts of {names} cannot be read there, and count as not published")
-    checked = check_folder(chosen, published.contracts, check_expressions)
+    found = read_folder(chosen)
+    published = published_at(against, chosen, found, profile) if against else Published()
+    checked = check_contents(found, published, check_expressions)
     text = report(checked, ReportFormat(format_), _shown(chosen))
     if text:
         sys.stdout.write(f"{text}\n")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from headrace.config.registry_access import access_to
 from headrace.config.registry_settings import RegistrySettings
 from headrace.config.settings import MISSING_CONTRACTS, Settings, SettingsError, load_settings
+from headrace.contract_publish.targets import PUBSUB_ADDRESS
 from headrace.runtime.google_clients import open_schemas, open_storage
 from headrace.runtime.reachability import Service, reach, reach_storage
 from headrace.schema_registry.bucket_import import bucket_folder, read_bucket_import
@@ -27,8 +26,6 @@ from headrace.schemas.folder import SUFFIX
 from headrace.schemas.notation import Notation
 from headrace.schemas.sidecar import JSON, SIDECARS
 from headrace.util.output import check_format, say, show
-
-_PUBSUB: Final = re.compile(r"pubsub://([a-z][a-z0-9.:-]{4,62}[a-z0-9])/?")
 
 
 def import_contracts(
@@ -66,7 +63,7 @@ def import_contracts(
 def _files(
     name: str, url: str | None, settings: RegistrySettings, subject: str, versions: Sequence[int]
 ) -> ImportedFiles:
-    if url is not None and (project := _PUBSUB.fullmatch(url)):
+    if url is not None and (project := PUBSUB_ADDRESS.fullmatch(url)):
         reach(Service.PUBSUB)
         return read_pubsub_import(open_schemas(), project[1], name, subject, versions)
     if url is not None and (folder := bucket_folder(url)):
