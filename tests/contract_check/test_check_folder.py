@@ -343,3 +343,15 @@ def test_a_published_version_cannot_waive_its_own_edit(tmp_path: Path) -> None:
     write_version(tmp_path, 1, N, waivers=[waiver("PUBLISHED_VERSION_EDITED", "", "a typo")])
 
     assert brief(tmp_path) == [(Rule.CONTRACT_INVALID, "v1.headrace.waivers[0].rule")]
+
+
+def test_a_field_that_seems_renamed_is_told_how(tmp_path: Path) -> None:
+    coupon, voucher = ("coupon", "string", {"default": ""}), ("voucher", "string", {"default": ""})
+    write_version(tmp_path, 1, N, coupon)
+    write_version(tmp_path, 2, N, voucher)
+    (gone,) = found(tmp_path)
+    assert gone.remedy.startswith('if it is called voucher now, write "aliases": ["coupon"] there; else keep it')
+
+    write_version(tmp_path, 2, N, (*voucher[:2], {"default": "", "aliases": ["coupon"]}))
+
+    assert found(tmp_path) == []

@@ -107,7 +107,8 @@ def _is_gone(ref: SchemaRef, found: FolderContents) -> bool:
 
 def _gone(ref: SchemaRef, published: str) -> Finding:
     name = f"{ref.subject}.v{ref.version}"
-    why, remedy = f"this version is {published}, and its file is gone", "restore it: the job needs it for older events"
+    why = f"this version is {published}, and its file is gone"
+    remedy = "restore it, because the job needs it for older events; if it was added there later, merge that first"
     return Finding(Rule.PUBLISHED_VERSION_EDITED, f"{name}{SUFFIX}", 1, name, why, remedy)
 
 

@@ -28,8 +28,8 @@ def contracts_at(folder: Path, ref: str) -> FolderContents:
     Raises:
         GitStateError: *folder* is in no repository, or *ref* is no commit of it.
     """
-    if ref.startswith("-") or ":" in ref:
-        raise GitStateError(f"--against {ref}: not a commit, a branch or a tag; {_REMEDY}")
+    if not ref or ref.startswith("-") or ":" in ref:
+        raise GitStateError(f"--against {ref or '(empty)'}: not a commit, a branch or a tag; {_REMEDY}")
     commit = _git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").decode().strip()
     names = _files(_git(folder, "ls-tree", "-z", commit))
     if not names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -34,12 +34,22 @@ def compare_fields(old: Record, new: Record, broken: Collection[str]) -> Iterato
 
 
 def _removed(old: Record, new: Record, path: str) -> Iterator[Break]:
-    kept = {id(before) for before, _ in matched(old, new)}
+    pairs = matched(old, new)
+    kept, known = {id(before) for before, _ in pairs}, {id(after) for _, after in pairs}
+    added = [each for each in new.fields if id(each) not in known]
     for field in old.fields:
         is_omitted = field.mask is not None and field.mask.mask is Mask.OMIT
         if id(field) not in kept and is_stored(field.type) and not is_omitted:
             why = "it is gone, so its column is null in rows of new events"
-            yield Break(Rule.FIELD_REMOVED, f"{path}{field.name}", why, _RETIRED)
+            yield Break(Rule.FIELD_REMOVED, f"{path}{field.name}", why, _remedy(field, added))
+
+
+def _remedy(gone: Field, added: Sequence[Field]) -> str:
+    """Return the remedy for a field that is gone; one that is new and of its type may be the same field."""
+    renamed = next((each.name for each in added if each.type == gone.type), None)
+    if renamed is None:
+        return _RETIRED
+    return f'if it is called {renamed} now, write "aliases": ["{gone.name}"] there; else {_RETIRED}'
 
 
 def _name(record: Record, event: Record) -> tuple[str, str | None]:

@@ -42,6 +42,8 @@ def _in_git(ref: str, folder: Path) -> Published:
     if there.blocked:
         names = ", ".join(there.blocked)
         say(f"{ref}: contracts of {names} cannot be read there, and count as not published")
+    elif not there.contracts:
+        say(f"{ref}: no contracts in this folder there, so nothing counts as published")
     return Published(there.contracts)
 
 

@@ -33,7 +33,7 @@ def check_contracts(folder: Path | None, against: str | None, format_: str, prof
         raise typer.BadParameter(f"choose from {', '.join(ReportFormat)}", param_hint="--format")
     chosen = chosen_folder(folder, profile)
     found = read_folder(chosen)
-    published = published_at(against, chosen, found, profile) if against else Published()
+    published = published_at(against, chosen, found, profile) if against is not None else Published()
     checked = check_contents(found, published, check_expressions)
     text = report(checked, ReportFormat(format_), _shown(chosen))
     if text:

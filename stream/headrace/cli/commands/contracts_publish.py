@@ -56,7 +56,7 @@ def publish_contracts(
     if not to:
         settings: Settings = load_settings(profile=profile)
         targets = Targets(settings.project)
-    published = contracts_at(chosen, against).contracts if against else {}
+    published = contracts_at(chosen, against).contracts if against is not None else {}
     if findings := broken_rules(chosen, published, check_expressions):
         _refuse(Publication(findings), Places(), format_)
     places = _places(targets)

@@ -68,7 +68,7 @@ def diff_versions(
     check_format(format_)
     chosen = chosen_folder(folder, profile, by_option=True)
     here = subject_named(_subjects(chosen), subject)
-    published = subject_named(subjects_of(contracts_at(chosen, against)), subject) if against else None
+    published = subject_named(subjects_of(contracts_at(chosen, against)), subject) if against is not None else None
     chosen_versions = choose_versions(here, published, old, new)
     older, newer = chosen_versions.old, chosen_versions.new
     diff = diff_contracts(older, newer, chosen_versions.before, chosen_versions.after)
