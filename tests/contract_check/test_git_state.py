@@ -80,11 +80,11 @@ def test_links_and_faulty_contracts_of_a_commit_are_left_out(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("ref", "why"),
     [
-        ("nowhere", "no such commit, branch or tag"),
+        ("nowhere", "there is no commit, branch or tag 'nowhere'"),
         ("-h", "not a commit"),
         ("--output=/tmp/x", "not a commit"),
         ("HEAD:contracts", "not a commit"),
-        ("", "no such commit"),
+        ("", "there is no commit, branch or tag ''"),
     ],
 )
 def test_a_name_that_is_no_commit_is_refused_with_a_remedy(tmp_path: Path, ref: str, why: str) -> None:

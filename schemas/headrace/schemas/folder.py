@@ -71,7 +71,7 @@ def subjects_within(folder: Path) -> set[str]:
 
 
 def _contract_file(entry: Path, names: set[str]) -> ContractFile:
-    subject, ref = _subject_of(entry.name), _ref_of(entry.name)
+    subject, ref = _subject_of(entry.name), ref_of(entry.name)
     try:
         sources = tuple(_sources(entry, names))
         text = with_sidecar(*sources) if len(sources) > 1 else sources[0].text
@@ -105,7 +105,8 @@ def _sources(entry: Path, names: set[str]) -> Iterator[SourceFile]:
         yield SourceFile(name, _read(entry.with_name(name)))
 
 
-def _ref_of(name: str) -> SchemaRef | None:
+def ref_of(name: str) -> SchemaRef | None:
+    """Return the version that a file's name has, with or without its ending; None if it is not that of a contract."""
     subject, _, version = name.removesuffix(SUFFIX).rpartition(".v")
     try:
         return SchemaRef.parse(f"headrace:{subject}:{version}")

@@ -17,7 +17,7 @@ from headrace.schemas.compatibility.waivers import reason_of
 from headrace.schemas.contradictions import contradictions_beside_events
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
-from headrace.schemas.folder import SUFFIX
+from headrace.schemas.folder import SUFFIX, ref_of
 from headrace.schemas.model import walk
 from headrace.schemas.registry import Contract, FolderContents, read_folder
 from headrace.schemas.suggestions import suggest_fields
@@ -26,7 +26,7 @@ _REFUSED: Final = "no waiver counts, because the job refuses such a contract"
 
 
 class Checked(NamedTuple):
-    """The *findings* in the order of files and lines, of contracts of so many *subjects* and *versions*."""
+    """The *findings* in the order of files and lines, of so many *subjects* and *versions*, readable or not."""
 
     findings: list[Finding]
     subjects: int
@@ -55,7 +55,7 @@ def check_folder(
     located += [_gone(ref) for ref in published if _is_gone(ref, found)]
     subjects = {ref.subject for ref in found.contracts} | set(found.blocked)
     ordered = sorted(dict.fromkeys(located), key=lambda each: (each.file, each.line, each.path, each.rule))
-    return Checked(ordered, len(subjects), len(found.contracts))
+    return Checked(ordered, len(subjects), sum(ref_of(name) is not None for name in found.sources))
 
 
 def _faults(found: FolderContents) -> Iterator[ContractError]:
