@@ -23,7 +23,7 @@ REACH_SECONDS: Final = 20.0
 
 
 class UnreachableError(HeadraceError, ConnectionError, error_code="HR-510", exit_code=Exit.UNREACHABLE):
-    """A service did not answer in time. The text names the service, its address and the remedy."""
+    """A service did not answer in time, or only with failures. The text names it, its address and the remedy."""
 
 
 class Service(Enum):
