@@ -19,6 +19,7 @@ from headrace.contract_check.check_folder import check_folder
 from headrace.contract_check.findings import Finding
 from headrace.contract_check.reports import ReportFormat
 from headrace.schemas.compatibility.rules import Compatibility, Rule
+from headrace.schemas.personal_names import PERSONAL_NAMES
 from headrace.schemas.registry import read_folder
 from headrace.steps.transform import check_transformations
 from tests.support.builders import contract_json
@@ -124,6 +125,13 @@ def test_every_setting_format_and_rule_that_cannot_be_waived_is_named() -> None:
         r"^Headrace refuses a contract that breaks (.*?), so a waiver", PAGE, re.DOTALL | re.MULTILINE
     )
     assert re.findall(r"`(\w+)`", refused) == sorted(each for each in Rule if not each.is_waivable)
+
+
+def test_the_names_that_seem_personal_are_those_of_the_code() -> None:
+    (listed,) = re.findall(r"^These names count, [^:]*: (.*?)\.$", PAGE, re.DOTALL | re.MULTILINE)
+    names = [frozenset(name.split("_")) for name in re.findall(r"`(\w+)`", listed)]
+
+    assert names == [each.words for each in PERSONAL_NAMES]
 
 
 def pipelines() -> Iterator[tuple[str, str]]:
