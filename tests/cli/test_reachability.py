@@ -148,6 +148,19 @@ def test_what_does_not_answer_is_an_error_with_its_remedy(
     assert explain(seen.value)[0] == Exit.UNREACHABLE
 
 
+@pytest.mark.parametrize("service", Service)
+def test_only_what_up_emulates_is_offered_as_an_emulator_of_up(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(service.value[1], raising=False)
+    monkeypatch.setattr(reaching, "_answers", lambda *_: "no connection")
+
+    with pytest.raises(UnreachableError, match=f"set {service.value[1]} to use an emulator") as seen:
+        reach(service)
+
+    assert ("headrace up" in str(seen.value)) is (service is not Service.STORAGE)
+
+
 @pytest.mark.emulators
 def test_an_emulator_answers_with_and_without_a_scheme(
     emulators: object, project: str, monkeypatch: pytest.MonkeyPatch

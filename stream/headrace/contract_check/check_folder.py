@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from headrace.bigquery.columns import COLUMN_DOC, TABLE_DOC
 from headrace.contract_check.check_versions import Broken, compare_versions, edited_version
 from headrace.contract_check.findings import Finding, Places
+from headrace.contract_check.waived_fields import unknown_fields
 from headrace.schemas.compatibility.published_content import is_edited
 from headrace.schemas.compatibility.rules import Break, Rule
 from headrace.schemas.compatibility.waivers import reason_of
@@ -47,7 +48,8 @@ def check_folder(
     """
     found = read_folder(folder)
     places = Places(found.sources)
-    faults = (*_faults(found), *_of_expressions(found, check_expressions))
+    waived = unknown_fields({**published, **found.contracts}, found.contracts.keys())
+    faults = (*_faults(found), *_of_expressions(found, check_expressions), *waived)
     located = [places.finding(fault) for fault in faults]
     changes = (*_of_changes(found, published), *_of_published(found, published))
     for broken in (*changes, *_of_names(found), *_of_docs(found)):

@@ -82,11 +82,11 @@ def announced_when_slow(sentence: str) -> Iterator[None]:
 
 def _remedy(service: Service) -> str:
     _, variable, _ = service.value
-    if os.environ.get(variable) and service is Service.STORAGE:
-        return f"start the emulator, or correct or unset {variable}"
+    has_ours = service is not Service.STORAGE  # `headrace up` has no storage
     if os.environ.get(variable):
-        return f"start the emulator (`headrace up`), or correct or unset {variable}"
-    return f"check the network and its proxy; or set {variable} to use an emulator, such as one of `headrace up`"
+        return f"start the emulator{' (`headrace up`)' if has_ours else ''}, or correct or unset {variable}"
+    such_as = ", such as one of `headrace up`" if has_ours else ""
+    return f"check the network and its proxy; or set {variable} to use an emulator{such_as}"
 
 
 def _answers(service: Service, seconds: float) -> str | None:
