@@ -81,3 +81,8 @@ def test_nothing_that_is_there_is_replaced(tmp_path: Path) -> None:
 def test_a_file_without_the_name_of_a_contract_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingsError, match=r"<subject>\.v<N>\.avsc"):
         annotate(a_schema(tmp_path, name=name))
+
+
+def test_a_missing_file_is_called_missing(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"order_placed\.v1\.avsc: no such file; name a file <subject>"):
+        annotate(tmp_path / "order_placed.v1.avsc")

@@ -127,6 +127,26 @@ def test_each_format_names_the_file_within_the_current_folder(folder: Path, form
         ElementTree.fromstring(result.stdout)
 
 
+@pytest.mark.parametrize(("format_", "named"), [("github", "sub/contracts"), ("sarif", "sub/contracts"), ("text", "")])
+def test_a_forge_gets_paths_within_its_repository(
+    format_: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_version(tmp_path / "sub" / "contracts", 1, N, ("m", "int"))
+    write_version(tmp_path / "sub" / "contracts", 2, N)
+    commit_all(tmp_path)
+    monkeypatch.chdir(tmp_path / "sub")
+    printed = run("contracts", "--format", format_).stdout
+
+    assert f"{named or 'contracts'}/thing_happened.v2.avsc" in printed
+    assert ("sub/" in printed) is bool(named)
+
+
+def test_versions_that_cannot_be_read_are_counted_too(folder: Path) -> None:
+    (folder / "other_happened.v1.avsc").write_text("{")
+    (folder / "shared.avsc").write_text('{"type": "fixed", "name": "shared", "size": 4}')
+    assert run("contracts").stderr == "3 versions of 2 subjects: 2 problems\n"
+
+
 def test_an_unknown_format_is_refused_with_those_that_there_are() -> None:
     result = run("contracts", "--format", "yaml")
     assert result.exit_code == Exit.USAGE

@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from headrace.cli.app import app
-from headrace.cli.commands.contracts_import import _revisions
+from headrace.cli.commands.contracts_import import _revisions, _say_what_is_left
 from headrace.config.settings import SettingsError
+from headrace.schema_registry.contract_import import ImportedFiles
 from headrace.schema_registry.pin_file import PinFile, PinKey, SubjectPins
 from headrace.schema_registry.registry_errors import ImportConflictError, RegistryAwayError
 from headrace.schema_registry.registry_url import checked_url
@@ -56,10 +57,36 @@ def test_an_import_says_what_is_left_to_declare(server: RegistryServer) -> None:
     assert "annotate" not in again.stderr
 
 
-@pytest.mark.parametrize(("sidecar", "words"), [("json", '"revisions": ["a1"]'), ("toml", 'revisions = ["a1"]')])
-def test_revisions_are_told_in_the_form_of_the_sidecar(tmp_path: Path, sidecar: str, words: str) -> None:
-    (tmp_path / f"orders.v1.headrace.{sidecar}").touch()
-    assert _revisions(tmp_path, "orders.v1.avsc", ["a1"]) == words
+@pytest.mark.parametrize(
+    ("sidecar", "is_inline", "words"),
+    [
+        ("headrace.json", False, '"revisions": ["a1"]'),
+        ("headrace.toml", False, 'revisions = ["a1"]'),
+        ("md", False, 'revisions = ["a1"]'),
+        ("md", True, '"revisions": ["a1"]'),
+    ],
+)
+def test_revisions_are_told_in_the_form_of_the_contract(
+    tmp_path: Path, sidecar: str, is_inline: bool, words: str
+) -> None:
+    (tmp_path / f"orders.v1.{sidecar}").touch()
+    assert _revisions(tmp_path, "orders.v1.avsc", ["a1"], is_inline) == words
+
+
+def test_an_import_asks_for_no_annotations_of_a_schema_that_has_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = b'{"type": "record", "name": "T", "fields": []}'
+    whole = b'[{"type": "record", "name": "T", "headrace": {}, "fields": []}] // a comment'
+    contracts = {"orders.v1.avsc": whole, "orders.v2.avsc": bare, "orders.v3.avsc": b"\xff{"}
+    files = ImportedFiles("orders", contracts, {}, {"orders.v1.avsc": ("a1",)})
+    _say_what_is_left(files, tmp_path, "datum")
+
+    revisions, left = capsys.readouterr().err.splitlines()
+    assert revisions.endswith('write: "revisions": ["a1"] for orders.v1.avsc')
+    assert left.startswith("orders.v2.avsc, orders.v3.avsc: still without a table")
+    _say_what_is_left(ImportedFiles("orders", {"orders.v1.avsc": whole}, {}), tmp_path, "datum")
+    assert capsys.readouterr().err == ""
 
 
 def test_an_import_takes_registry_and_folder_from_the_settings(server: RegistryServer) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from google.api_core.exceptions import RetryError
 
 from headrace.cli.app import app
 from headrace.cli.commands import run
 from headrace.config.key_files import write_key_file
 from headrace.config.settings import SettingsError
 from headrace.errors import Exit
+from headrace.runtime import google_clients
 from headrace.runtime import reachability as reaching
 from headrace.runtime.exit_codes import explain
 from headrace.runtime.google_clients import (
@@ -27,6 +30,7 @@ from headrace.runtime.google_clients import (
 )
 from headrace.runtime.reachability import JOB, NOTICE_SECONDS, Service, UnreachableError, reach
 from headrace.schemas.samples import SAMPLES
+from tests.support.failing_bigquery import FAILURE, failing_bigquery
 
 SPEAK_SECONDS = 10.0
 
@@ -144,6 +148,19 @@ def test_what_does_not_answer_is_an_error_with_its_remedy(
     assert explain(seen.value)[0] == Exit.UNREACHABLE
 
 
+@pytest.mark.parametrize("service", Service)
+def test_only_what_up_emulates_is_offered_as_an_emulator_of_up(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(service.value[1], raising=False)
+    monkeypatch.setattr(reaching, "_answers", lambda *_: "no connection")
+
+    with pytest.raises(UnreachableError, match=f"set {service.value[1]} to use an emulator") as seen:
+        reach(service)
+
+    assert ("headrace up" in str(seen.value)) is (service is not Service.STORAGE)
+
+
 @pytest.mark.emulators
 def test_an_emulator_answers_with_and_without_a_scheme(
     emulators: object, project: str, monkeypatch: pytest.MonkeyPatch
@@ -165,3 +182,36 @@ def test_a_variable_may_have_a_scheme(given: str, name: str, monkeypatch: pytest
     assert emulator_host(name) == "localhost:9050"
     assert "localhost:9050" in (describe_emulators() or "")
     assert name != PUBSUB or os.environ[PUBSUB] == "localhost:9050", "the SDK takes it as it is"
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch, nothing_set: None) -> Iterator[str]:
+    """The address of an emulator that answers each call with 500, and a short time for attempts."""
+    monkeypatch.setattr(google_clients, "EMULATOR_SECONDS", 1.0)
+    monkeypatch.setenv("HEADRACE_PROJECT", "a-project")
+    monkeypatch.setenv("HEADRACE_CONTRACTS", str(SAMPLES))
+    with failing_bigquery() as address:
+        monkeypatch.setenv(BIGQUERY, address)
+        yield address
+
+
+@pytest.mark.parametrize("command", [["audit"], ["tallies", "compact"], ["cost", "measure"]], ids=" ".join)
+def test_a_command_that_asks_ends_soon_when_each_query_fails(command: list[str], failing: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(RetryError, match=FAILURE) as raised:
+        app(command, standalone_mode=False)
+
+    assert time.monotonic() - began < SPEAK_SECONDS
+    assert explain(raised.value)[0] == Exit.UNREACHABLE
+
+
+def test_a_query_that_fails_says_what_the_emulator_answered(failing: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(UnreachableError) as raised:
+        app(["query", "SELECT column_name FROM INFORMATION_SCHEMA.COLUMNS"], standalone_mode=False)
+
+    assert time.monotonic() - began < SPEAK_SECONDS
+    assert str(raised.value) == (
+        f"BigQuery at {failing} answers with a failure (500: {FAILURE}); the emulator cannot run this query; its log "
+        "has the reason: .headrace/bigquery-emulator.log"
+    )

@@ -237,6 +237,41 @@ def test_a_name_that_suggests_personal_data_needs_an_answer(tmp_path: Path) -> N
     assert brief(tmp_path) == [], "a person has classified it"
 
 
+def test_a_waiver_may_name_the_annotation_as_a_finding_does(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N)
+    for field in ("headrace.table", ""):
+        write_version(tmp_path, 2, N, table="others", waivers=[waiver("TABLE_CHANGED", field, "archived")])
+        assert [(each.rule, each.waived) for each in found(tmp_path)] == [(Rule.TABLE_CHANGED, "archived")]
+
+
+def test_a_waiver_of_a_field_that_no_version_has_is_told(tmp_path: Path) -> None:
+    gone = waiver("FIELD_REMOVED", "member", "nobody reads it")
+    write_version(tmp_path, 1, N, ("member", "int"))
+    write_version(tmp_path, 2, N, waivers=[gone])
+    assert brief(tmp_path) == [(Rule.FIELD_REMOVED, "v2.member")]
+    assert all(each.waived for each in found(tmp_path))
+    write_version(tmp_path, 3, N, waivers=[gone, waiver("FIELD_REMOVED", "membre", "nobody reads it")])
+    (told,) = (each for each in found(tmp_path) if not each.waived)
+    assert (told.rule, told.path) == (Rule.CONTRACT_INVALID, "thing_happened.v3.headrace.waivers[1].field")
+    assert told.message.endswith("so the waiver never counts; write member")
+    assert told.line > 1
+
+
+@pytest.mark.parametrize("field", ["headrace.tabel", "table", "n.x", "headrace"])
+def test_a_waiver_of_no_annotation_is_told_too(field: str, tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N, waivers=[waiver("TABLE_CHANGED", field, "archived")])
+    assert [each.rule for each in found(tmp_path)] == [Rule.CONTRACT_INVALID]
+
+
+def test_a_waiver_of_a_field_of_a_published_version_counts(tmp_path: Path) -> None:
+    write_version(tmp_path, 1, N, ("member", "int"))
+    published = read_folder(tmp_path).contracts
+    (tmp_path / "thing_happened.v1.avsc").unlink()
+    write_version(tmp_path, 2, N, waivers=[waiver("FIELD_REMOVED", "member", "nobody reads it")])
+    told = check_folder(tmp_path, published, check_transformations).findings
+    assert [each.rule for each in told if not each.waived] == [Rule.PUBLISHED_VERSION_EDITED]
+
+
 def test_a_tag_of_a_registry_needs_an_answer_too(tmp_path: Path) -> None:
     write_version(tmp_path, 1, N, ("code", "string", {"confluent:tags": ["PII"]}))
 

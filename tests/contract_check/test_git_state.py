@@ -80,7 +80,7 @@ def test_links_and_faulty_contracts_of_a_commit_are_left_out(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("ref", "why"),
     [
-        ("nowhere", "no such commit, branch or tag"),
+        ("nowhere", "there is no commit, branch or tag 'nowhere'"),
         ("-h", "not a commit"),
         ("--output=/tmp/x", "not a commit"),
         ("HEAD:contracts", "not a commit"),

@@ -19,9 +19,8 @@ from headrace.contract_check.check_folder import check_folder
 from headrace.contract_check.findings import Finding
 from headrace.contract_check.reports import ReportFormat
 from headrace.schemas.compatibility.rules import Compatibility, Rule
-from headrace.schemas.folder import SUFFIX
+from headrace.schemas.personal_names import PERSONAL_NAMES
 from headrace.schemas.registry import read_folder
-from headrace.schemas.sidecar import SIDECARS
 from headrace.steps.transform import check_transformations
 from tests.support.builders import contract_json
 from tests.support.contract_folders import commit_all, write_contract
@@ -126,6 +125,13 @@ def test_every_setting_format_and_rule_that_cannot_be_waived_is_named() -> None:
     assert re.findall(r"`(\w+)`", refused) == sorted(each for each in Rule if not each.is_waivable)
 
 
+def test_the_names_that_seem_personal_are_those_of_the_code() -> None:
+    (listed,) = re.findall(r"^These names count, [^:]*: (.*?)\.$", PAGE, re.DOTALL | re.MULTILINE)
+    names = [frozenset(name.split("_")) for name in re.findall(r"`(\w+)`", listed)]
+
+    assert names == [each.words for each in PERSONAL_NAMES]
+
+
 def pipelines() -> Iterator[tuple[str, str]]:
     github, gitlab, hooks = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     yield "vendor.github-workflows", github
@@ -150,17 +156,16 @@ def test_a_pipeline_is_valid_and_its_command_runs(
     assert result.exit_code == 0, result.output
 
 
-def test_the_hook_runs_for_the_files_that_a_check_reads(nothing_set: None) -> None:
+def test_the_hook_runs_with_every_commit_also_one_that_only_deletes(nothing_set: None) -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     (repository,) = yaml.safe_load(re.findall(r"^```yaml\n(repos:.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)[0])[
         "repos"
     ]
     (used,) = repository["hooks"]
-    files = re.compile(hook["files"])
 
     assert used["id"] == hook["id"]
-    assert all(files.search(f"contracts/order_placed.v1{each}") for each in (SUFFIX, *SIDECARS))
-    assert not files.search("contracts/order_placed.test.yaml")
+    assert hook["always_run"], "pre-commit lists no deleted file"
+    assert "files" not in hook
     assert not hook["pass_filenames"], "a check reads the whole folder"
     write_contract(Path("contracts"), 1, contract_json(("n", "int")))
     commit_all(Path.cwd())

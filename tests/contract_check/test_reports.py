@@ -96,7 +96,8 @@ def test_junit_counts_what_is_broken_and_what_is_waived() -> None:
 def test_annotations_of_github_are_one_command_for_each_finding() -> None:
     assert said(ReportFormat.GITHUB, BROKEN, WAIVED).split("\n") == [
         "::error file=contracts/a.v2.avsc,line=7,title=FIELD_REMOVED::a.v2.m: against v1: it is gone; keep it",
-        "::notice file=contracts/a.v2.avsc,line=3,title=TABLE_CHANGED::a.v2.headrace.table: another table; keep it",
+        "::notice file=contracts/a.v2.avsc,line=3,title=TABLE_CHANGED::"
+        "a.v2.headrace.table: another table (waived: archived)",
     ]
 
 
@@ -120,7 +121,8 @@ def test_any_text_is_one_command_and_reads_as_it_was(findings: list[Finding]) ->
         assert "\r" not in line
         found = re.fullmatch(r"::(?:error|notice) file=([^,:]*),line=(\d+),title=(\w+)::(.*)", line, re.DOTALL)
         assert found
-        assert unquote(found[4]) == each.message
+        waived = f"{each.path}: {each.why} (waived: {each.waived})"
+        assert unquote(found[4]) == (waived if each.waived else each.message)
         assert int(found[2]) == each.line
 
 

@@ -16,18 +16,15 @@ def test_a_project_and_a_bucket_may_be_named() -> None:
     assert targets_of([]) == (None, None)
 
 
-@pytest.mark.parametrize(
-    "addresses",
-    [
-        ["contracts"],
-        ["pubsub://"],
-        ["pubsub://my-project/topics"],
-        ["gs://"],
-        ["s3://team-schemas"],
-        ["pubsub://my-project", "pubsub://another"],
-        ["gs://one-bucket", "gs://one-bucket"],
-    ],
-)
-def test_other_places_and_two_of_a_kind_are_refused(addresses: list[str]) -> None:
-    with pytest.raises(PublishTargetError, match="--to: "):
-        targets_of(addresses)
+@pytest.mark.parametrize("address", ["contracts", "X", "pubsub://", "pubsub://my-project/topics", "gs://", "s3://team"])
+def test_an_address_of_another_kind_is_refused(address: str) -> None:
+    with pytest.raises(PublishTargetError, match=f"^--to {address}: neither a project nor a bucket; write pubsub://"):
+        targets_of([address])
+
+
+@pytest.mark.parametrize("first", ["pubsub://my-project", "gs://one-bucket"])
+@pytest.mark.parametrize("is_other", [False, True])
+def test_two_places_of_one_kind_are_refused(first: str, is_other: bool) -> None:
+    second = f"{first}-2" if is_other else first
+    with pytest.raises(PublishTargetError, match=f"^--to {second}: a second place of one kind; run the command once"):
+        targets_of([first, second])

@@ -80,7 +80,10 @@ EVERYWHERE = [
         (key, "headrace")
         for key in ("Headrace", "head_race", "headRace", "head-race", "headrce", "haedrace", "HEADRACE")
     ),
-    *((key, "pii") for key in ("PII", "Pii", "_pii", "p_i_i", "ppii", "piii")),
+    *(
+        (key, "pii")
+        for key in ("PII", "Pii", "_pii", "p_i_i", "ppii", "piii", "pie", "PIO", "ipi", "pii2", "p11", "P1I")
+    ),
 ]
 SOMEWHERE = [
     *((key, "logicalType", "type") for key in ("logicaltype", "logical_type", "logicalTyp", "lgoicalType")),
@@ -102,6 +105,13 @@ def test_a_near_miss_of_an_annotation_is_refused_everywhere(place: str, key: str
 
     assert raised.value.why == f"{key!r} is not a key, and nearly {meant!r}"
     assert raised.value.remedy.startswith(f"write {meant!r}")
+
+
+@pytest.mark.parametrize("key", ["pi", "pic", "pid", "pin", "pip", "pit"])
+def test_a_word_of_other_programs_is_a_misspelling_only_with_a_mask(key: str) -> None:
+    assert parse(whole("field", {key: "none"})).record == parse(whole("field", {key: {"width": 4}})).record
+    with pytest.raises(ContractError, match=f"'{key}' is not a key, and nearly 'pii'"):
+        parse(whole("field", {key: {"kind": "email", "mask": "redact"}}))
 
 
 @pytest.mark.parametrize(("key", "meant", "place"), SOMEWHERE)

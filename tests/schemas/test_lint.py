@@ -146,8 +146,15 @@ def test_a_wrong_annotation_is_refused(annotations: dict[str, Any], where: str, 
     assert_explains(refusal(*fields, **annotations), f"headrace.{where}".rstrip("."), why, remedy)
 
 
-@pytest.mark.parametrize("annotation", [None, [], "flights"])
-def test_a_contract_without_annotation_is_refused(annotation: Any) -> None:
+def test_a_contract_without_annotation_names_the_file_that_may_have_it() -> None:
+    message = refusal(make=lambda: parse(contract_json() | {"headrace": None}))
+
+    assert_explains(message, "headrace", "missing", '"late_after": "30d"')
+    assert ".v1.headrace.toml beside the file" in message
+
+
+@pytest.mark.parametrize("annotation", [[], "flights"])
+def test_an_annotation_of_another_type_is_refused(annotation: Any) -> None:
     message = refusal(make=lambda: parse(contract_json() | {"headrace": annotation}))
 
     assert_explains(message, "headrace", "missing, or not a JSON object", '"late_after": "30d"')

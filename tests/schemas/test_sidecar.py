@@ -172,7 +172,7 @@ def test_a_text_of_a_record_that_a_sidecar_masks_is_refused(tmp_path: Path) -> N
 
 WRONG: list[tuple[str, str]] = [
     (TABLE, r"headrace\.toml:1: .*pii: says nothing about personal data; write pii = \"none\", or classify"),
-    (FREE + "x = \n", r"headrace\.toml: not TOML \(.*line 6"),
+    (FREE + "x = \n", r"headrace\.toml:6: order_placed\.v1\.headrace: not TOML \(.*line 6"),
     (FREE.replace('"at"', "2026-01-01"), "a date, a time or a number that JSON does not have"),
     (FREE + 'tabel = "x"\n', "unknown annotation 'tabel'"),
     (FREE.replace('"none"', '"some"'), r'headrace\.pii: not "none"'),
@@ -297,3 +297,56 @@ def test_a_sidecar_that_is_wrong_blocks_its_own_subject_alone(tmp_path: Path) ->
     assert registry.subjects == ("order_placed",)
     assert [*registry.blocked] == ["order_paid"]
     assert registry[SchemaRef("order_placed", 1)].options.table == "orders"
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("order_placed.v1.toml", "order_placed.v1.headrace.toml"),
+        ("order_placed.v1.headrace.tml.toml", "order_placed.v1.headrace.toml"),
+        ("Order_placed.v1.Headrace.toml", "order_placed.v1.headrace.toml"),
+        ("order_placed.v1.json", "order_placed.v1.headrace.json"),
+        ("order_placed_v1_headrace.yaml", "order_placed.v1.headrace.toml"),
+    ],
+)
+def test_a_file_that_looks_like_a_sidecar_is_named(tmp_path: Path, name: str, right: str) -> None:
+    with pytest.raises(ContractError) as raised:
+        load(tmp_path, FREE, name)
+
+    missing, named = str(raised.value).splitlines()
+    assert missing.startswith("order_placed.v1.avsc:1: order_placed.v1.headrace: missing; write ")
+    assert missing.endswith("in the record, or the same in order_placed.v1.headrace.toml beside the file")
+    assert named.endswith(
+        f"{name} looks like the sidecar of order_placed.v1.avsc, and is not read; rename it to {right}"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["order_placed.v10.toml", "order_placed.test.yaml", "order_placed.v1.md", "other.toml"]
+)
+def test_other_files_are_not_taken_for_a_sidecar(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ContractError) as raised:
+        load(tmp_path, FREE, name)
+    assert name not in str(raised.value)
+
+
+def test_each_version_needs_its_own_sidecar(tmp_path: Path) -> None:
+    (tmp_path / "order_placed.v2.avsc").write_text(json.dumps(SCHEMA))
+    with pytest.raises(ContractError, match=r"or the same in order_placed\.v2\.headrace\.toml beside the file"):
+        load(tmp_path, FREE)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("toml", TABLE + "pii = none\n", 5),
+        ("toml", TABLE + 'pii = "none', 5),
+        ("toml", "a = [\n1,\n", 2),
+        ("json", '{"table": "orders",\n "pii": none}', 2),
+    ],
+)
+def test_a_fault_of_notation_has_its_line(tmp_path: Path, name: str, text: str, line: int) -> None:
+    with pytest.raises(
+        ContractError, match=rf"^order_placed\.v1\.headrace\.{name}:{line}: order_placed\.v1\.headrace: not "
+    ):
+        load(tmp_path, text, f"order_placed.v1.headrace.{name}")

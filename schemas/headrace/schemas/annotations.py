@@ -103,6 +103,8 @@ class TableOptions:
         return (self.table,) if self.latest_view is None else (self.table, self.latest_view)
 
 
+MISSING: Final = "missing"  # what is wrong with an annotation headrace that is not there
+_FORM: Final = '{"table": ..., "event_time": ..., "late_after": "30d", "ahead_at_most": "10m"}'
 # What a contract means that does not say it.
 DEFAULTS: Final[Mapping[str, Any]] = {
     "partition": "day",
@@ -152,9 +154,9 @@ def parse_table_options(annotation: object, fields: Collection[str], where: str,
     Raises:
         ContractError: there is no annotation.
     """
-    given = mapping_of(
-        annotation, where, 'write {"table": ..., "event_time": ..., "late_after": "30d", "ahead_at_most": "10m"}'
-    )
+    if annotation is None:
+        raise ContractError(where, MISSING, f"write {_FORM} in the record, or the same in {where}.toml beside the file")
+    given = mapping_of(annotation, where, f"write {_FORM}")
     with faults.gathered():
         refuse_unknown(given, KNOWN, where)
 

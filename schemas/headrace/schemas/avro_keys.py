@@ -25,7 +25,8 @@ AVRO_KEYS: Final = frozenset({*FIELD, *EVENT, *ANNOTATED, *(key for keys in KEYS
 _NO_EFFECT: Final = {"doc", "order"}  # a misspelling of these changes nothing
 _OR_FOREIGN: Final = ", or name it in foreign_keys if another program reads it"
 # Words of other programs that are near to one of Avro's or ours, and mean something else.
-_FOREIGN: Final = frozenset({"pi", "pid", "scope", "scaled", "names", "types", "sized", "docs", "nullable"})
+_LIKE_PII: Final = frozenset({"pi", "pic", "pid", "pin", "pip", "pit"})
+_FOREIGN: Final = _LIKE_PII | {"scope", "scaled", "names", "types", "sized", "docs", "nullable"}
 
 
 def check_keys(avro: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
@@ -42,8 +43,8 @@ def check_keys(avro: Mapping[str, Any], known: tuple[str, ...], where: str) -> N
 
 def misread_keys(avro: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Yield each key that is a misplaced annotation or a near miss, and the key that it seems to mean."""
-    for key in avro:
-        if key in known or key in _FOREIGN:
+    for key, value in avro.items():
+        if key in known or (key in _FOREIGN and not (key in _LIKE_PII and _has_mask(value))):
             continue
         if key in OURS:
             yield key, key
@@ -62,12 +63,19 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return next((each for each in known if _is_near(word, each)), None)
 
 
+def _has_mask(value: object) -> bool:
+    """Return whether a value reads like that of ``pii``."""
+    return isinstance(value, Mapping) and "mask" in value
+
+
 def _is_near(key: str, word: str) -> bool:
     if abs(len(key) - len(word)) > 4:
         return False
     bare, plain = _letters(key), _letters(word)
     if bare == plain:
         return True
+    if plain == "pii":  # a value in clear text may depend on it
+        return bare.replace("1", "i") == plain or _distance(bare, plain) <= 1
     if len(plain) <= 4:
         return len(bare) - len(plain) in (0, 1) and sorted(set(bare)) == sorted(set(plain))
     return _distance(bare, plain) <= (1 if len(plain) <= 7 else 2)

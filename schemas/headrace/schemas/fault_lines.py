@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -14,6 +15,7 @@ from headrace.schemas.notation import Notation
 from headrace.schemas.source_nodes import find, read_json, steps_of
 from headrace.schemas.toml_nodes import read_toml
 
+_TOML_PLACE: Final = re.compile(r"at line (\d+)")
 _CONTRACT: Final = re.compile(r"[a-z0-9_]+\.v\d+")
 
 
@@ -46,7 +48,12 @@ def _located(
     """Return a fault with its file and line, and these to sort by."""
     contract = _CONTRACT.match(fault.where)
     files = sources.get(contract[0], ()) if contract else ()
-    if fault.source or contract is None or not files or any(fault.where == each.name for each in files):
+    whole = next((each for each in files if fault.where == each.name), None)
+    if whole is not None and (broken := _broken_line(whole)):
+        return (whole.name, broken), ContractError(
+            whole.name.rpartition(".")[0], fault.why, fault.remedy, f"{whole.name}:{broken}", rule=fault.rule
+        )
+    if fault.source or contract is None or not files or whole is not None:
         return (fault.where, 0), fault
     source, steps = files[0], steps_of(fault.where[contract.end() :])
     if steps[:1] == ["headrace"] and len(files) > 1:
@@ -55,6 +62,23 @@ def _located(
     line = _toml_line(source.text, steps) if is_toml else _json_line(source, steps)
     remedy = Notation.TOML.words(fault.remedy) if is_toml else fault.remedy
     return (source.name, line), ContractError(fault.where, fault.why, remedy, f"{source.name}:{line}", rule=fault.rule)
+
+
+def _broken_line(source: SourceFile) -> int | None:
+    """Return the line at which a file is not TOML or JSON; None if it is."""
+    try:
+        if source.name.endswith(".toml"):
+            tomllib.loads(source.text)
+        else:
+            json.loads(without_comments(source.text, source.name))
+    except tomllib.TOMLDecodeError as error:
+        found = _TOML_PLACE.search(str(error))
+        return int(found[1]) if found else source.text.rstrip("\n").count("\n") + 1
+    except json.JSONDecodeError as error:
+        return error.lineno
+    except (ValueError, RecursionError):  # a comment without an end, or nested too deeply
+        return 1
+    return None
 
 
 def _json_line(source: SourceFile, steps: Sequence[str]) -> int:

@@ -17,6 +17,7 @@ from headrace.schemas.sidecar import SIDECARS, with_sidecar
 SUFFIX: Final = ".avsc"
 MAX_FILE_BYTES: Final = 1_048_576
 _SUBJECT: Final = re.compile(r"(?!goog)[a-z][a-z0-9_]{2,99}")
+_SIDECAR_LIKE: Final = (".toml", ".json", ".yaml", ".yml")
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -25,6 +26,7 @@ class ContractFile(NamedTuple):
 
     *subject* is the file's full name if the name contains no valid subject. A file without *ref* has not the name of a
     contract, and may hold shared types. *error* is set if there is no *text*. *sources* are the files as they are.
+    *lookalike* is the name of a file beside it that is no sidecar and is called nearly like one.
     """
 
     name: str
@@ -33,6 +35,7 @@ class ContractFile(NamedTuple):
     text: str
     error: ContractError | None
     sources: tuple[SourceFile, ...] = ()
+    lookalike: str = ""
 
     @property
     def stem(self) -> str:
@@ -71,13 +74,15 @@ def subjects_within(folder: Path) -> set[str]:
 
 
 def _contract_file(entry: Path, names: set[str]) -> ContractFile:
-    subject, ref = _subject_of(entry.name), _ref_of(entry.name)
+    subject, ref = _subject_of(entry.name), ref_of(entry.name)
+    sources: tuple[SourceFile, ...] = ()
     try:
         sources = tuple(_sources(entry, names))
         text = with_sidecar(*sources) if len(sources) > 1 else sources[0].text
-        return ContractFile(entry.name, subject, ref, text, None, sources)
+        lookalike = "" if len(sources) > 1 else _lookalike(entry.name, names)
+        return ContractFile(entry.name, subject, ref, text, None, sources, lookalike)
     except ContractError as error:
-        return ContractFile(entry.name, subject, ref, "", error)
+        return ContractFile(entry.name, subject, ref, "", error, sources)
 
 
 def _subject_of(name: str) -> str:
@@ -105,7 +110,22 @@ def _sources(entry: Path, names: set[str]) -> Iterator[SourceFile]:
         yield SourceFile(name, _read(entry.with_name(name)))
 
 
-def _ref_of(name: str) -> SchemaRef | None:
+def _lookalike(name: str, names: set[str]) -> str:
+    """Return the file of *names* that reads like a sidecar of the schema *name*, with another ending."""
+    stem = _letters(name.removesuffix(SUFFIX))
+    for each in sorted(names):
+        rest = _letters(each).removeprefix(stem)
+        if rest != _letters(each) and not rest[:1].isdigit() and each.lower().endswith(_SIDECAR_LIKE):
+            return each
+    return ""
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def ref_of(name: str) -> SchemaRef | None:
+    """Return the version that a file's name has, with or without its ending; None if it is not that of a contract."""
     subject, _, version = name.removesuffix(SUFFIX).rpartition(".v")
     try:
         return SchemaRef.parse(f"headrace:{subject}:{version}")

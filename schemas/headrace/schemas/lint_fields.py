@@ -65,7 +65,7 @@ def _check_classified(record: Record, places: FieldPlaces) -> Iterator[ContractE
             )
         elif not whole and field.pii is None and path.rpartition(".")[0] not in cleared:
             remedy = f'add {places.not_personal(path)}, or "pii" with a kind and a mask'
-            why = "not classified, in a subject with personal data"
+            why = "not classified, and other fields are"
             yield ContractError(places.missing(path), why, remedy, rule=Rule.PII_UNCLASSIFIED)
 
 

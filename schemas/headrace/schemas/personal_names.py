@@ -23,14 +23,21 @@ def _named(names: str, kind: str, mask: Mask = Mask.REDACT, **more: Any) -> list
 
 PERSONAL_NAMES: Final = (
     *_named("email mail e+mail", "email", Mask.TOKENISE),
-    *_named("phone mobile msisdn", "phone", Mask.PARTIAL, keep_last=2),
+    *_named("phone telephone tel cellphone mobile msisdn fax", "phone", Mask.PARTIAL, keep_last=2),
     *_named("ip", "ip", Mask.GENERALISE, to=Generalise.NETWORK),
     *_named("birth birthday birthdate dob", "birth", Mask.GENERALISE, to=Generalise.YEAR),
     *_named("first+name last+name full+name user+name customer+name display+name firstname lastname", "name"),
+    *_named("given+name family+name middle+name maiden+name", "name"),
     *_named("fullname username surname nickname", "name"),
     *_named("address street zip zipcode postcode postal", "address"),
-    *_named("passport ssn taxid nationalid", "identity_document", Mask.TOKENISE),
-    *_named("iban bic pan cardnumber card+number", "account", Mask.TOKENISE),
+    *_named(
+        "passport ssn social+security taxid tax+id tax+number nationalid national+id",
+        "identity_document",
+        Mask.TOKENISE,
+    ),
+    *_named(
+        "iban bic pan cardnumber card+number creditcard credit+card debit+card bank+account", "account", Mask.TOKENISE
+    ),
     *_named("password secret token credential", "secret"),
     *_named("latitude longitude geolocation", "location"),
     *_named("user+agent", "user_agent"),

@@ -47,6 +47,15 @@ def with_sidecar(schema: SourceFile, sidecar: SourceFile) -> str:
     return json.dumps(listed, ensure_ascii=False)
 
 
+def is_annotated(text: str, name: str) -> bool:
+    """Return whether the event of a schema has annotations itself; a schema that cannot be read has none."""
+    try:
+        event = event_of(read_avro(without_comments(text, name), name), name)
+    except ContractError:
+        return False
+    return isinstance(event, Mapping) and "headrace" in event
+
+
 def _read(text: str, name: str) -> dict[str, Any]:
     annotation: dict[str, Any]
     if name.endswith(JSON):

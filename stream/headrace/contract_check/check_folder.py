@@ -12,13 +12,14 @@ from headrace.bigquery.columns import COLUMN_DOC, TABLE_DOC
 from headrace.contract_check.check_versions import Broken, compare_versions, edited_version
 from headrace.contract_check.findings import Finding, Places
 from headrace.contract_check.published import Published
+from headrace.contract_check.waived_fields import unknown_fields
 from headrace.schemas.compatibility.published_content import is_edited
 from headrace.schemas.compatibility.rules import Break, Rule
 from headrace.schemas.compatibility.waivers import reason_of
 from headrace.schemas.contradictions import contradictions_beside_events
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
-from headrace.schemas.folder import SUFFIX
+from headrace.schemas.folder import SUFFIX, ref_of
 from headrace.schemas.model import walk
 from headrace.schemas.registry import Contract, FolderContents, read_folder
 from headrace.schemas.suggestions import suggest_fields
@@ -27,7 +28,7 @@ _REFUSED: Final = "no waiver counts, because the job refuses such a contract"
 
 
 class Checked(NamedTuple):
-    """The *findings* in the order of files and lines, of contracts of so many *subjects* and *versions*."""
+    """The *findings* in the order of files and lines, of so many *subjects* and *versions*, readable or not."""
 
     findings: list[Finding]
     subjects: int
@@ -54,7 +55,8 @@ def check_contents(
 ) -> Checked:
     """Check the contracts of a folder that was read, as :func:`check_folder` does."""
     places = Places(found.sources)
-    faults = (*_faults(found), *_of_expressions(found, check_expressions))
+    waived = unknown_fields({**published.contracts, **found.contracts}, found.contracts.keys())
+    faults = (*_faults(found), *_of_expressions(found, check_expressions), *waived)
     located = [places.finding(fault) for fault in faults]
     changes = (*_of_changes(found, published.contracts), *_of_published(found, published), *published.broken)
     for broken in (*changes, *_of_names(found), *_of_docs(found)):
@@ -62,7 +64,7 @@ def check_contents(
     located += [_gone(ref, published.named(ref)) for ref in published.contracts if _is_gone(ref, found)]
     subjects = {ref.subject for ref in found.contracts} | set(found.blocked)
     ordered = sorted(dict.fromkeys(located), key=lambda each: (each.file, each.line, each.path, each.rule))
-    return Checked(ordered, len(subjects), len(found.contracts))
+    return Checked(ordered, len(subjects), sum(ref_of(name) is not None for name in found.sources))
 
 
 def _faults(found: FolderContents) -> Iterator[ContractError]:

@@ -30,7 +30,8 @@ def contracts_at(folder: Path, ref: str) -> FolderContents:
     """
     if not ref or ref.startswith("-") or ":" in ref:
         raise GitStateError(f"--against {ref or '(empty)'}: not a commit, a branch or a tag; {_REMEDY}")
-    commit = _git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").decode().strip()
+    words = ("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    commit = _git(folder, *words, unsaid=f"there is no commit, branch or tag {safe(ref)!r}").decode().strip()
     names = _files(_git(folder, "ls-tree", "-z", commit))
     if not names:
         return FolderContents({}, {}, {})
@@ -61,7 +62,8 @@ def _contents(batch: bytes) -> Iterator[bytes]:
         at = end + 1
 
 
-def _git(folder: Path, *words: str, given: str = "") -> bytes:
+def _git(folder: Path, *words: str, given: str = "", unsaid: str = "git fails without a reason") -> bytes:
+    """Return what a command of git prints; *unsaid* is what is wrong if it fails without a word."""
     try:
         ended = subprocess.run(
             ["git", "-C", str(folder), *words], input=given.encode(), capture_output=True, check=False
@@ -70,6 +72,6 @@ def _git(folder: Path, *words: str, given: str = "") -> bytes:
         raise GitStateError("git is not installed; install it, or check without --against") from None
     if ended.returncode:
         why = ended.stderr.decode(errors="replace").strip().splitlines()
-        said = f"git says: {safe(why[-1])}" if why else "no such commit, branch or tag is here"
+        said = f"git says: {safe(why[-1])}" if why else unsaid
         raise GitStateError(f"{folder}: {said}; {_REMEDY}")
     return ended.stdout

@@ -85,9 +85,14 @@ def _github(checked: Checked, folder: Path) -> str:
     """Workflow commands: docs.github.com/actions/reference/workflow-commands-for-github-actions."""
     return "\n".join(
         f"::{'notice' if each.waived else 'error'} file={_property(str(folder / each.file))},line={each.line},"
-        f"title={_property(each.rule)}::{_data(each.message)}"
+        f"title={_property(each.rule)}::{_data(_note(each))}"
         for each in checked.findings
     )
+
+
+def _note(finding: Finding) -> str:
+    """Return the text of an annotation; a waived finding needs no remedy."""
+    return f"{finding.path}: {finding.why} (waived: {finding.waived})" if finding.waived else finding.message
 
 
 def _data(text: str) -> str:

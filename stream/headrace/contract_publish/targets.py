@@ -32,8 +32,10 @@ def targets_of(addresses: Sequence[str]) -> Targets:
     for each in addresses:
         project, bucket = PUBSUB_ADDRESS.fullmatch(each), bucket_folder(each)
         if project is None and bucket is None:
-            raise PublishTargetError("--to: no such place; write pubsub://PROJECT or gs://BUCKET/FOLDER")
+            raise PublishTargetError(
+                f"--to {each}: neither a project nor a bucket; write pubsub://PROJECT or gs://BUCKET/FOLDER"
+            )
         if (project and found.project) or (bucket and found.bucket):
-            raise PublishTargetError("--to: two places of one kind; run the command once for each")
+            raise PublishTargetError(f"--to {each}: a second place of one kind; run the command once for each")
         found = Targets(project[1] if project else found.project, bucket or found.bucket)
     return found

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from google.pubsub_v1 import PublisherClient, SchemaServiceClient, SubscriberClient
 
 RETRY_SECONDS: Final = 60.0
+EMULATOR_SECONDS: Final = 8.0  # an emulator that fails is seldom better later
 PUBSUB: Final = "PUBSUB_EMULATOR_HOST"
 BIGQUERY: Final = "BIGQUERY_EMULATOR_HOST"
 BIGQUERY_STORAGE: Final = "BIGQUERY_STORAGE_EMULATOR_HOST"
@@ -62,15 +63,30 @@ def open_bigquery(project: str) -> bigquery.Client:
     """Open a client for tables and queries."""
     from google.auth.credentials import AnonymousCredentials
     from google.cloud import bigquery
+    from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
 
     host = emulator_host(BIGQUERY)
 
+    most = EMULATOR_SECONDS if host else RETRY_SECONDS
+    again = None if host else DEFAULT_JOB_RETRY.with_timeout(most)
+    waiting: dict[str, Any] = {"retry": DEFAULT_RETRY.with_timeout(most), "job_retry": again}
+
     class Client(bigquery.Client):
-        """A client that retries a failed call for one minute at most; Google's retries for ten, without a message."""
+        """A client that retries a failed call for *most* seconds; Google's retries for ten minutes, without a message.
+
+        Google's client also starts a failed query again, for ten minutes or forty. Here BigQuery's may start again for
+        a minute if the caller waits for its rows, and the emulator's never.
+        """
 
         def _call_api(self, retry: Any, *arguments: Any, **named: Any) -> Any:
-            limited = retry and retry.with_timeout(min(retry.timeout or RETRY_SECONDS, RETRY_SECONDS))
+            limited = retry and retry.with_timeout(min(retry.timeout or most, most))
             return super()._call_api(limited, *arguments, **named)
+
+        def query(self, *arguments: Any, **named: Any) -> Any:
+            return super().query(*arguments, **{"job_retry": None} | named)
+
+        def query_and_wait(self, *arguments: Any, **named: Any) -> Any:
+            return super().query_and_wait(*arguments, **waiting | named)
 
     if not host:
         return Client(project)

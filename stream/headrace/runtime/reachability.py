@@ -23,7 +23,7 @@ REACH_SECONDS: Final = 20.0
 
 
 class UnreachableError(HeadraceError, ConnectionError, error_code="HR-510", exit_code=Exit.UNREACHABLE):
-    """A service did not answer in time. The text names the service, its address and the remedy."""
+    """A service did not answer in time, or only with failures. The text names it, its address and the remedy."""
 
 
 class Service(Enum):
@@ -82,11 +82,11 @@ def announced_when_slow(sentence: str) -> Iterator[None]:
 
 def _remedy(service: Service) -> str:
     _, variable, _ = service.value
-    if os.environ.get(variable) and service is Service.STORAGE:
-        return f"start the emulator, or correct or unset {variable}"
+    has_ours = service is not Service.STORAGE  # `headrace up` has no storage
     if os.environ.get(variable):
-        return f"start the emulator (`headrace up`), or correct or unset {variable}"
-    return f"check the network and its proxy; or set {variable} to use an emulator, such as one of `headrace up`"
+        return f"start the emulator{' (`headrace up`)' if has_ours else ''}, or correct or unset {variable}"
+    such_as = ", such as one of `headrace up`" if has_ours else ""
+    return f"check the network and its proxy; or set {variable} to use an emulator{such_as}"
 
 
 def _answers(service: Service, seconds: float) -> str | None:

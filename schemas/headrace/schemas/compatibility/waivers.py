@@ -21,9 +21,12 @@ class Waiver(NamedTuple):
     reason: str
 
     def names(self, found: Break) -> bool:
-        """Return whether this is about *found*; a place in the annotation is of the contract as a whole."""
-        field = "" if found.where.startswith(_ANNOTATION) else found.where
-        return self.rule is found.rule and self.field == field
+        """Return whether this is about *found*.
+
+        A place in the annotation is of the contract as a whole, and may be named too.
+        """
+        whole = [""] if found.where.startswith(_ANNOTATION) else []
+        return self.rule is found.rule and self.field in (*whole, found.where)
 
 
 def reason_of(waivers: Iterable[Waiver], found: Break) -> str:

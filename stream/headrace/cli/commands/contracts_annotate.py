@@ -70,6 +70,8 @@ def annotate(
 
 def _schema(file: Path) -> tuple[str, Any]:
     """Return the subject and the schema's JSON, with the types that other files of its folder define."""
+    if not file.exists():
+        raise SettingsError(f"{file}: no such file; name a file {_NAME}")
     if not file.name.endswith(SUFFIX) or not file.is_file():
         raise SettingsError(f"{file}: not a schema; name a file {_NAME}")
     beside = [name for suffix in SIDECARS if (name := file.name.removesuffix(SUFFIX) + suffix) in _names(file.parent)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 import typer
 
@@ -17,6 +18,8 @@ from headrace.errors import Exit
 from headrace.schemas.registry import read_folder
 from headrace.util.output import say
 from headrace.util.terminal_columns import counted
+
+_OF_FORGES: Final = (ReportFormat.GITHUB, ReportFormat.SARIF)  # which know files by their path in the repository
 
 
 def check_contracts(folder: Path | None, against: str | None, format_: str, profile: str | None) -> int:
@@ -35,16 +38,18 @@ def check_contracts(folder: Path | None, against: str | None, format_: str, prof
     found = read_folder(chosen)
     published = published_at(against, chosen, found, profile) if against is not None else Published()
     checked = check_contents(found, published, check_expressions)
-    text = report(checked, ReportFormat(format_), _shown(chosen))
+    text = report(checked, ReportFormat(format_), _shown(chosen, ReportFormat(format_)))
     if text:
         sys.stdout.write(f"{text}\n")
     say(_summary(checked))
     return Exit.FOUND if any(not each.waived for each in checked.findings) else Exit.DONE
 
 
-def _shown(folder: Path) -> Path:
-    """Return a folder as reports name it: within the current one, as forges name files in their repository."""
+def _shown(folder: Path, format_: ReportFormat) -> Path:
+    """Return a folder as a report names it: within the current one, or for a forge within its repository."""
     path, here = Path(os.path.abspath(folder)), Path.cwd()
+    if format_ in _OF_FORGES:
+        here = next((each for each in (path, *path.parents) if (each / ".git").exists()), here)
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 

@@ -24,7 +24,7 @@ from headrace.schema_registry.pubsub_import import read_pubsub_import
 from headrace.schema_registry.registry_client import RegistryClient
 from headrace.schemas.folder import SUFFIX
 from headrace.schemas.notation import Notation
-from headrace.schemas.sidecar import JSON, SIDECARS
+from headrace.schemas.sidecar import JSON, SIDECARS, is_annotated
 from headrace.util.output import check_format, say, show
 
 
@@ -80,8 +80,13 @@ def _row(name: str, result: str, files: ImportedFiles) -> dict[str, str]:
 def _say_what_is_left(files: ImportedFiles, folder: Path, encoding: str) -> None:
     """Print what a contract needs that the schema does not say; *encoding* is the likely one of its messages."""
     schemas = [name for name in files.contracts if name.endswith(SUFFIX)]
-    bare = [name for name in schemas if not any(_beside(folder, name, each) for each in SIDECARS)]
-    listed = [f"{_revisions(folder, name, names)} for {name}" for name, names in files.revisions.items()]
+    annotated = {name for name in schemas if is_annotated(files.contracts[name].decode(errors="replace"), name)}
+    bare = [
+        name for name in schemas if name not in annotated and not any(_beside(folder, name, each) for each in SIDECARS)
+    ]
+    listed = [
+        f"{_revisions(folder, name, names, name in annotated)} for {name}" for name, names in files.revisions.items()
+    ]
     if listed:
         say(f"if the version of a message is its schema revision, write: {'; '.join(listed)}")
     if not bare:
@@ -94,9 +99,10 @@ def _say_what_is_left(files: ImportedFiles, folder: Path, encoding: str) -> None
     )
 
 
-def _revisions(folder: Path, name: str, names: Sequence[str]) -> str:
-    """Return how the sidecar of a schema lists its revisions; a new sidecar is in TOML."""
-    notation = Notation.JSON if _beside(folder, name, JSON) else Notation.TOML
+def _revisions(folder: Path, name: str, names: Sequence[str], is_inline: bool) -> str:
+    """Return how a contract lists its revisions; a schema without annotations of its own gets a sidecar in TOML."""
+    beside = Notation.JSON if _beside(folder, name, JSON) else Notation.TOML
+    notation = Notation.SCHEMA if is_inline else beside
     return notation.words(f'"revisions": {json.dumps(names)}')
 
 

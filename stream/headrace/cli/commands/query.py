@@ -12,13 +12,13 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from google.api_core.exceptions import BadRequest, NotFound
+from google.api_core.exceptions import BadRequest, GoogleAPICallError, NotFound, RetryError, ServerError
 from google.cloud import bigquery
 
 from headrace.config.settings import Settings
 from headrace.errors import Exit, HeadraceError
-from headrace.runtime.google_clients import open_bigquery
-from headrace.runtime.reachability import Service, reach
+from headrace.runtime.google_clients import BIGQUERY, emulator_host, open_bigquery
+from headrace.runtime.reachability import Service, UnreachableError, reach
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, print_json, say, show
 from headrace.util.printed_table import print_table
@@ -47,6 +47,7 @@ def run_query(settings: Settings, sql: str, limits: Limits, dry_run: bool, forma
 
     Raises:
         QueryError: BigQuery refuses it, it does not only read, or it reads more than the limit.
+        UnreachableError: BigQuery or its emulator does not answer, or answers each attempt with a failure of its own.
     """
     check_format(format_, "csv")
     reach(Service.BIGQUERY)
@@ -60,6 +61,8 @@ def run_query(settings: Settings, sql: str, limits: Limits, dry_run: bool, forma
         rows = client.query(sql, job_config=bigquery.QueryJobConfig(default_dataset=dataset)).result()
     except (BadRequest, NotFound) as error:
         raise QueryError(f"BigQuery refuses the query: {_reason(error)}") from None
+    except (RetryError, ServerError) as error:
+        raise UnreachableError(_failure(error)) from None
     most = limits.rows or (TABLE_ROWS if format_ == "table" else None)
     _print([field.name for field in rows.schema], (dict(row.items()) for row in rows), rows.total_rows, most, format_)
 
@@ -138,7 +141,18 @@ def plain(value: Any) -> Any:
             return str(value)
 
 
-def _reason(error: BadRequest | NotFound) -> str:
+def _failure(error: RetryError | ServerError) -> str:
+    """Return what BigQuery or its emulator answered to the last attempt, and the remedy."""
+    last = error.cause if isinstance(error, RetryError) else error
+    said = f"{last.code:d}: {_reason(last)}" if isinstance(last, GoogleAPICallError) and last.code else str(last)
+    if emulator_host(BIGQUERY):
+        remedy = "the emulator cannot run this query; its log has the reason: .headrace/bigquery-emulator.log"
+    else:
+        remedy = "run it again later"
+    return f"{Service.BIGQUERY.place} answers with a failure ({said}); {remedy}"
+
+
+def _reason(error: GoogleAPICallError) -> str:
     """Return the first line of BigQuery's own words, without the address of the call."""
     text = error.errors[0].get("message") if error.errors else error.message
     return str(text or error.message).splitlines()[0]
