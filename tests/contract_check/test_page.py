@@ -126,10 +126,14 @@ def test_every_setting_format_and_rule_that_cannot_be_waived_is_named() -> None:
 
 
 def test_the_names_that_seem_personal_are_those_of_the_code() -> None:
-    (listed,) = re.findall(r"^These names count, .*?:\n\n```text\n(.*?)```$", PAGE, re.DOTALL | re.MULTILINE)
-    names = [frozenset(name.split("_")) for name in listed.split()]
+    (table,) = re.findall(r"^\| Kind \| Names \|\n\|[- |]+\n(.*?)\n\n", PAGE, re.DOTALL | re.MULTILINE)
+    listed = [
+        (kind, frozenset(name.split("_")))
+        for kind, names in re.findall(r"^\| (\w+) \| (.*) \|$", table, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", names)
+    ]
 
-    assert names == [each.words for each in PERSONAL_NAMES]
+    assert listed == [(each.pii.kind, each.words) for each in PERSONAL_NAMES]
 
 
 def pipelines() -> Iterator[tuple[str, str]]:
