@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import pytest
 from headrace.schemas.classification import NOT_PERSONAL, Mask, Pii
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
+from headrace.schemas.folder import contract_files
 from headrace.schemas.model import walk
 from headrace.schemas.notation import Notation
 from headrace.schemas.registry import Registry
 from tests.support.builders import TIMESTAMP, a_record, contract_json
+from tests.support.growth import assert_linear
 
 CUSTOMER = a_record("Customer", ("email", "string"), ("id", "long"))
 AT = {"name": "at", "type": TIMESTAMP}
@@ -350,3 +353,15 @@ def test_a_fault_of_notation_has_its_line(tmp_path: Path, name: str, text: str, 
         ContractError, match=rf"^order_placed\.v1\.headrace\.{name}:{line}: order_placed\.v1\.headrace: not "
     ):
         load(tmp_path, text, f"order_placed.v1.headrace.{name}")
+
+
+def test_many_files_are_matched_in_linear_time(tmp_path: Path) -> None:
+    def reading(count: int) -> Callable[[], object]:
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"subject_{number}_ended.v1.avsc").write_text("{}")
+            (folder / f"subject_{number}_ended.v1.toml").write_text("")
+        return lambda: [*contract_files(folder)]
+
+    assert_linear(reading, 1_600)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -56,9 +57,10 @@ def contract_files(folder: Path) -> Iterator[ContractFile]:
             str(folder), f"the folder cannot be read ({error.strerror})", "name a folder that holds <subject>.v1.avsc"
         ) from error
     names = {entry.name for entry in entries}
+    unused = _unused_sidecars(names)
     for entry in entries:
         if entry.name.endswith(SUFFIX):
-            yield _contract_file(entry, names)
+            yield _contract_file(entry, names, unused)
         elif entry.name.endswith(SIDECARS) and _schema_name(entry.name) not in names:
             yield _without_schema(entry.name)
 
@@ -73,13 +75,13 @@ def subjects_within(folder: Path) -> set[str]:
     return {name for name in names if _SUBJECT.fullmatch(name)}
 
 
-def _contract_file(entry: Path, names: set[str]) -> ContractFile:
+def _contract_file(entry: Path, names: set[str], unused: Sequence[tuple[str, str]]) -> ContractFile:
     subject, ref = _subject_of(entry.name), ref_of(entry.name)
     sources: tuple[SourceFile, ...] = ()
     try:
         sources = tuple(_sources(entry, names))
         text = with_sidecar(*sources) if len(sources) > 1 else sources[0].text
-        lookalike = "" if len(sources) > 1 else _lookalike(entry.name, names)
+        lookalike = "" if len(sources) > 1 else _lookalike(entry.name, unused)
         return ContractFile(entry.name, subject, ref, text, None, sources, lookalike)
     except ContractError as error:
         return ContractFile(entry.name, subject, ref, "", error, sources)
@@ -110,12 +112,22 @@ def _sources(entry: Path, names: set[str]) -> Iterator[SourceFile]:
         yield SourceFile(name, _read(entry.with_name(name)))
 
 
-def _lookalike(name: str, names: set[str]) -> str:
-    """Return the file of *names* that reads like a sidecar of the schema *name*, with another ending."""
+def _unused_sidecars(names: set[str]) -> list[tuple[str, str]]:
+    """Return the letters and the names of files that could be meant as sidecars and are none of a schema in *names*."""
+    meant = (each for each in names if each.lower().endswith(_SIDECAR_LIKE))
+    return sorted(
+        (_letters(each), each) for each in meant if not (each.endswith(SIDECARS) and _schema_name(each) in names)
+    )
+
+
+def _lookalike(name: str, unused: Sequence[tuple[str, str]]) -> str:
+    """Return the file of *unused* that reads like a sidecar of the schema *name*."""
     stem = _letters(name.removesuffix(SUFFIX))
-    for each in sorted(names):
-        rest = _letters(each).removeprefix(stem)
-        if rest != _letters(each) and not rest[:1].isdigit() and each.lower().endswith(_SIDECAR_LIKE):
+    for place in range(bisect_left(unused, (stem, "")), len(unused)):
+        letters, each = unused[place]
+        if not letters.startswith(stem):
+            break
+        if letters != stem and not letters[len(stem)].isdigit():
             return each
     return ""
 
