@@ -390,3 +390,14 @@ def test_a_field_that_seems_renamed_is_told_how(tmp_path: Path) -> None:
     write_version(tmp_path, 2, N, (*voucher[:2], {"default": "", "aliases": ["coupon"]}))
 
     assert found(tmp_path) == []
+
+
+def test_a_field_that_was_beside_the_one_that_is_gone_is_not_its_new_name(tmp_path: Path) -> None:
+    coupon, voucher = ("coupon", "string", {"default": ""}), ("voucher", "string", {"default": ""})
+    write_version(tmp_path, 1, N, coupon)
+    write_version(tmp_path, 2, N, coupon, voucher)
+    write_version(tmp_path, 3, N, voucher)
+
+    (gone,) = found(tmp_path)
+
+    assert (gone.path, "aliases" in gone.remedy) == ("thing_happened.v3.coupon", False)

@@ -55,8 +55,9 @@ def _against_earlier(
             key, version = (each.rule, each.where), old.ref.version
             if counts and key not in told[version]:
                 known = found.get(key, Broken(contract, each))
-                told_first = each if known.found.direction is None else known.found  # a reader that breaks says more
-                found[key] = known._replace(found=told_first, versions=tuple(sorted({version, *known.versions})))
+                says_more = known.found.direction is None and each.direction is not None  # it names readers that break
+                told_as = each if says_more else known.found
+                found[key] = known._replace(found=told_as, versions=tuple(sorted({version, *known.versions})))
     return list(found.values())
 
 
