@@ -34,7 +34,7 @@ def contradictions(contracts: Iterable[Contract], latest: Mapping[str, Contract]
 
 def _named_rules(old: Contract, new: Contract, error: ContractError) -> Iterator[ContractError]:
     """Yield why *new* cannot read events of *old*, each with the rule that `headrace contracts check` names for it."""
-    where = f"{new.subject}.v{new.ref.version}"
+    where = new.ref.short
     rules = {f"{where}.{each.where}": each.rule for each in backward_breaks(old, new)}
     for each in error.faults:
         rule = rules.get(each.where)
@@ -79,6 +79,6 @@ def _shared_tables(latest: Mapping[str, Contract]) -> dict[str, ContractError]:
 
 def _named_tables(contract: Contract) -> Iterator[tuple[str, str]]:
     """Yield each table and view of a contract, with the place of its name."""
-    where = f"{contract.subject}.v{contract.ref.version}.headrace"
+    where = f"{contract.ref.short}.headrace"
     yield from ((table, f"{where}.table") for table in contract.options.tables)
     yield from ((each.name, f"{where}.rollups.{each.name}") for each in contract.transformations.rollups)

@@ -126,7 +126,7 @@ def parse_contract(
     Raises:
         ContractError: it breaks rules; gives the place, the problem and the remedy of each fault.
     """
-    where = f"{ref.subject}.v{ref.version}"
+    where = ref.short
     text = without_comments(text, where)
     given = read_avro(text, where)
     avro = bundled(given, shared or SharedTypes(), where)
@@ -247,7 +247,7 @@ class Registry:
         try:
             return self._contracts[ref]
         except KeyError:
-            raise UnknownSchemaError(f"no contract {ref.subject}.v{ref.version} here") from None
+            raise UnknownSchemaError(f"no contract {ref.short} here") from None
 
     def __iter__(self) -> Iterator[Contract]:
         return iter(self._contracts.values())

@@ -34,7 +34,7 @@ def evolved_columns(versions: Sequence[Contract], own: Sequence[Column] = ()) ->
             continue
         for rename in renames_between(before, contract):
             columns = renamed(columns, rename)
-        columns, refused = merge_columns(columns, wanted, f"{contract.subject}.v{contract.ref.version}")
+        columns, refused = merge_columns(columns, wanted, contract.ref.short)
         refusals += [replace(each, what="contract") for each in refused]
     return Merged(columns, refusals)
 

@@ -52,7 +52,7 @@ def check_rollups(contract: Contract) -> None:
             try:
                 check(parse(text), schema)
             except ExpressionError as error:
-                place = f"{contract.subject}.v{contract.ref.version}.headrace.rollups.{rollup.name}.{path}"
+                place = f"{contract.ref.short}.headrace.rollups.{rollup.name}.{path}"
                 raise ContractError(place, error.why, error.remedy) from error
 
 

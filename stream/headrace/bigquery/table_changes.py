@@ -41,7 +41,7 @@ def evolved_table(registry: Iterable[Contract], subject: str, names: Names) -> t
         if contract.options.table != first.options.table:
             first = contract
         elif contract.options.partition is not first.options.partition:
-            refusals.append(_repartitioned("contract", f"{contract.subject}.v{contract.ref.version}"))
+            refusals.append(_repartitioned("contract", contract.ref.short))
     table = table_for(versions[-1], names.project, names.dataset)
     table.schema = [schema_field(each) for each in columns]
     if first.options.partition is not versions[-1].options.partition:

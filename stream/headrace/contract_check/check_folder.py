@@ -104,11 +104,11 @@ def _of_published(found: FolderContents, published: Published) -> Iterator[Broke
 def _is_gone(ref: SchemaRef, found: FolderContents) -> bool:
     """Return whether a published version of a subject is gone; one that is only faulty now is reported as such."""
     subjects = {each.subject for each in found.contracts}
-    return ref.subject in subjects and f"{ref.subject}.v{ref.version}" not in found.sources
+    return ref.subject in subjects and ref.short not in found.sources
 
 
 def _gone(ref: SchemaRef, published: str) -> Finding:
-    name = f"{ref.subject}.v{ref.version}"
+    name = ref.short
     why = f"this version is {published}, and its file is gone"
     remedy = "restore it, because the job needs it for older events; if it was added there later, merge that first"
     return Finding(Rule.PUBLISHED_VERSION_EDITED, f"{name}{SUFFIX}", 1, name, why, remedy)
@@ -147,7 +147,7 @@ def _of_docs(found: FolderContents) -> Iterator[Broken]:
 
 def _located(broken: Broken, places: Places) -> Finding:
     contract, found = broken.contract, broken.found
-    name = f"{contract.subject}.v{contract.ref.version}"
+    name = contract.ref.short
     where = f"{name}.{found.where}" if found.where else name
     against = f"against {' and '.join(f'v{each}' for each in broken.versions)}: " if broken.versions else ""
     waived = reason_of(contract.options.waivers, found)

@@ -63,7 +63,7 @@ def _against_earlier(
 
 def _of_columns(versions: Sequence[Contract]) -> Iterator[Broken]:
     """Yield the changes of columns that BigQuery cannot make, each once."""
-    by_name = {f"{each.subject}.v{each.ref.version}": each for each in versions}
+    by_name = {each.ref.short: each for each in versions}
     told: set[tuple[Rule, str]] = set()
     for refused in evolved_columns(versions).refusals:
         name = next(name for name in by_name if refused.name.startswith(f"{name}."))

@@ -28,7 +28,7 @@ def unknown_fields(contracts: Mapping[SchemaRef, Contract], checked: Container[S
             waivers = contract.options.waivers if contract.ref in checked else ()
             for number, waiver in enumerate(waivers):
                 if waiver.field and waiver.field not in paths and not _is_annotation(waiver.field):
-                    place = f"{contract.subject}.v{contract.ref.version}.headrace.waivers[{number}].field"
+                    place = f"{contract.ref.short}.headrace.waivers[{number}].field"
                     why = "no such field in this version or an earlier one, so the waiver never counts"
                     yield ContractError(place, why, _remedy(waiver.field, list(paths)))
 

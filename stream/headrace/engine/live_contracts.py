@@ -75,7 +75,7 @@ class LiveContracts:
 
     def _unusable(self, before: Contract, now: Contract) -> ContractError | None:
         """Return why this run cannot use a contract: what it holds for the whole run would have to change."""
-        place = f"{now.subject}.v{now.ref.version}.headrace"
+        place = f"{now.ref.short}.headrace"
         if before.options.table != now.options.table:
             return ContractError(f"{place}.table", "another table than when the job started", RESTART)
         if id_space_of(before) != id_space_of(now):

@@ -59,7 +59,7 @@ def placed(contract: Contract, place: str) -> Iterator[None]:
     try:
         yield
     except ExpressionError as error:
-        where = f"{contract.subject}.v{contract.ref.version}.headrace.{place}"
+        where = f"{contract.ref.short}.headrace.{place}"
         raise ContractError(where, error.why, error.remedy) from error
 
 

@@ -68,7 +68,7 @@ class Transformer:
         wanted = contract.transformations
         if not wanted.in_the_job:
             return None
-        place = f"{contract.subject}.v{contract.ref.version}.headrace.function"
+        place = f"{contract.ref.short}.headrace.function"
         return cls(contract, None if wanted.function is None else load_function(wanted.function, place))
 
     def transform(self, batch: MicroBatch) -> Transformed:

@@ -85,7 +85,7 @@ def _unique(contracts: list[Contract], key: str, names: Any) -> dict[Any, int]:
             other = found.setdefault(name, contract.ref.version)
             if other != contract.ref.version:
                 raise ContractError(
-                    f"{contract.subject}.v{contract.ref.version}.headrace.{key}",
+                    f"{contract.ref.short}.headrace.{key}",
                     f"a name of v{other} too",
                     "keep it in the version that it means",
                 )

@@ -47,13 +47,13 @@ def lint_versions(contracts: Sequence[Contract]) -> None:
     """Check what the versions of one subject say together, the newest one last; raises ContractError."""
     newest = contracts[-1]
     envelope, encodings = newest.options.envelope, newest.options.encodings
-    place = f"{newest.subject}.v{newest.ref.version}.headrace.envelope.version"
+    place = f"{newest.ref.short}.headrace.envelope.version"
     known = KnownSchemas.of(contracts)
     if envelope.kind is EnvelopeKind.HEADRACE:
         return
     for rules in (each.json for each in encodings if each.json is not None):
         for each in contracts:
-            refuse_types(each.record, f"{each.subject}.v{each.ref.version}", unions=rules.tagged)
+            refuse_types(each.record, each.ref.short, unions=rules.tagged)
     unnamed = not all(each.names_schema for each in encodings)
     if envelope.version is None and unnamed and len(contracts) > 1:
         raise ContractError(
@@ -80,7 +80,7 @@ def lint_ids(contracts: Sequence[Contract], has_registry: bool) -> None:
     if framed and not any(each.options.schema_ids.schema_ids for each in contracts):
         registry = "" if Frame.GLUE in framed else ", or name a registry in the settings ([schema_registry] url)"
         raise ContractError(
-            f"{newest.subject}.v{newest.ref.version}.headrace.schema_ids",
+            f"{newest.ref.short}.headrace.schema_ids",
             "payloads have a header with a schema id, and no version lists one",
             f"list the ids of each version, such as [7]{registry}",
         )

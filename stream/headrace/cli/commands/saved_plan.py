@@ -77,7 +77,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _hashes(contracts: Iterable[Contract]) -> dict[str, str]:
-    return {f"{each.subject}.v{each.ref.version}": published_content(json.loads(each.json)) for each in contracts}
+    return {each.ref.short: published_content(json.loads(each.json)) for each in contracts}
 
 
 def _edited(saved: Mapping[str, str], today: Mapping[str, str]) -> Iterator[str]:

@@ -177,7 +177,7 @@ def _json(value: Any) -> str:
 
 def _option(error: ContractError, ref: SchemaRef, fields: Sequence[FieldOption]) -> str:
     """Return the option that has caused the *error* of a contract."""
-    place = error.where.removeprefix(f"{ref.subject}.v{ref.version}").removeprefix(".")
+    place = error.where.removeprefix(ref.short).removeprefix(".")
     first, _, rest = place.partition(".")
     if first == "headrace" and (option := rest.partition(".")[0]) in _OPTIONS:
         return f"--{option.replace('_', '-')}"
