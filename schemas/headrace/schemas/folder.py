@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,11 +13,11 @@ from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
 from headrace.schemas.fault_lines import SourceFile
 from headrace.schemas.sidecar import SIDECARS, with_sidecar
+from headrace.schemas.sidecar_lookalikes import lettered, lookalike_of
 
 SUFFIX: Final = ".avsc"
 MAX_FILE_BYTES: Final = 1_048_576
 _SUBJECT: Final = re.compile(r"(?!goog)[a-z][a-z0-9_]{2,99}")
-_SIDECAR_LIKE: Final = (".toml", ".json", ".yaml", ".yml")
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -57,10 +56,10 @@ def contract_files(folder: Path) -> Iterator[ContractFile]:
             str(folder), f"the folder cannot be read ({error.strerror})", "name a folder that holds <subject>.v1.avsc"
         ) from error
     names = {entry.name for entry in entries}
-    unused = _unused_sidecars(names)
+    unread = lettered(name for name in names if not (name.endswith(SIDECARS) and _schema_name(name) in names))
     for entry in entries:
         if entry.name.endswith(SUFFIX):
-            yield _contract_file(entry, names, unused)
+            yield _contract_file(entry, names, unread)
         elif entry.name.endswith(SIDECARS) and _schema_name(entry.name) not in names:
             yield _without_schema(entry.name)
 
@@ -75,13 +74,13 @@ def subjects_within(folder: Path) -> set[str]:
     return {name for name in names if _SUBJECT.fullmatch(name)}
 
 
-def _contract_file(entry: Path, names: set[str], unused: Sequence[tuple[str, str]]) -> ContractFile:
+def _contract_file(entry: Path, names: set[str], unread: Sequence[tuple[str, str]]) -> ContractFile:
     subject, ref = _subject_of(entry.name), ref_of(entry.name)
     sources: tuple[SourceFile, ...] = ()
     try:
         sources = tuple(_sources(entry, names))
         text = with_sidecar(*sources) if len(sources) > 1 else sources[0].text
-        lookalike = "" if len(sources) > 1 else _lookalike(entry.name, unused)
+        lookalike = "" if len(sources) > 1 else lookalike_of(entry.name.removesuffix(SUFFIX), unread)
         return ContractFile(entry.name, subject, ref, text, None, sources, lookalike)
     except ContractError as error:
         return ContractFile(entry.name, subject, ref, "", error, sources)
@@ -110,30 +109,6 @@ def _sources(entry: Path, names: set[str]) -> Iterator[SourceFile]:
         raise ContractError(beside[0], f"{beside[1]} is beside it", "keep one of the two")
     for name in (entry.name, *beside):
         yield SourceFile(name, _read(entry.with_name(name)))
-
-
-def _unused_sidecars(names: set[str]) -> list[tuple[str, str]]:
-    """Return the letters and the names of files that could be meant as sidecars and are none of a schema in *names*."""
-    meant = (each for each in names if each.lower().endswith(_SIDECAR_LIKE))
-    return sorted(
-        (_letters(each), each) for each in meant if not (each.endswith(SIDECARS) and _schema_name(each) in names)
-    )
-
-
-def _lookalike(name: str, unused: Sequence[tuple[str, str]]) -> str:
-    """Return the file of *unused* that reads like a sidecar of the schema *name*."""
-    stem = _letters(name.removesuffix(SUFFIX))
-    for place in range(bisect_left(unused, (stem, "")), len(unused)):
-        letters, each = unused[place]
-        if not letters.startswith(stem):
-            break
-        if letters != stem and not letters[len(stem)].isdigit():
-            return each
-    return ""
-
-
-def _letters(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def ref_of(name: str) -> SchemaRef | None:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from headrace.schemas.annotations import MISSING, TableOptions
+from headrace.schemas.annotations import TableOptions
 from headrace.schemas.avro_text import read_avro, without_comments
 from headrace.schemas.check_contract import check_contract
 from headrace.schemas.classification import Mask
@@ -30,7 +30,7 @@ from headrace.schemas.model import Record, walk
 from headrace.schemas.named_types import check_doc
 from headrace.schemas.notation import Notation
 from headrace.schemas.shared_types import SharedTypes, bundled
-from headrace.schemas.sidecar import JSON, TOML
+from headrace.schemas.sidecar_lookalikes import naming_lookalike
 from headrace.schemas.transformations import Transformations, written
 
 
@@ -175,7 +175,7 @@ def read_folder(folder: Path) -> FolderContents:
             if each.ref is not None and each.error is None:
                 found[each.ref] = parse_contract(each.ref, each.text, shared, notation_of(each.sources))
         except ContractError as error:
-            _block(blocked, each.subject, _naming_lookalike(error, each))
+            _block(blocked, each.subject, naming_lookalike(error, each.stem, each.name, each.lookalike))
     if not found and not blocked:
         raise ContractError(str(folder), f"no {SUFFIX} file", "name a folder that holds <subject>.v1.avsc")
     return FolderContents(found, blocked, {each.stem: each.sources for each in files})
@@ -287,17 +287,6 @@ def _shared_types(files: Iterable[ContractFile]) -> tuple[SharedTypes, dict[str,
         except ContractError as error:
             _block(faults, each.subject, error)
     return shared, faults
-
-
-def _naming_lookalike(error: ContractError, file: ContractFile) -> ContractError:
-    """Return *error*, which names the file that may be meant if the annotations of *file* are missing."""
-    place = f"{file.stem}.headrace"
-    if not file.lookalike or all((each.where, each.why) != (place, MISSING) for each in error.faults):
-        return error
-    why = f"looks like the sidecar of {file.name}, and is not read"
-    ending = JSON if file.lookalike.lower().endswith(".json") else TOML
-    remedy = f"rename it to {file.stem}{ending}"
-    return together([error, ContractError(place, f"{file.lookalike} {why}", remedy)])
 
 
 def _block(blocked: dict[str, ContractError], subject: str, fault: ContractError) -> None:
