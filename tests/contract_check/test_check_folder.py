@@ -9,20 +9,18 @@ from typing import Any
 
 import pytest
 
-from headrace.contract_check.check_folder import check_folder
 from headrace.contract_check.findings import Finding
 from headrace.schemas.compatibility.rules import Rule
 from headrace.schemas.errors import ContractError
 from headrace.schemas.registry import Registry, read_folder
-from headrace.steps.transform import check_transformations
 from tests.support.builders import contract_json
-from tests.support.contract_folders import write_contract, write_version
+from tests.support.contract_folders import check_folder, write_contract, write_version
 
 N = ("n", "int")
 
 
 def found(folder: Path) -> list[Finding]:
-    return check_folder(folder, {}, check_transformations).findings
+    return check_folder(folder, {}).findings
 
 
 def brief(folder: Path) -> list[tuple[Rule, str]]:
@@ -42,7 +40,7 @@ def test_a_folder_without_a_fault_has_no_finding(tmp_path: Path) -> None:
     write_version(tmp_path, 2, N, ("m", ["null", "int"], {"default": None}))
     write_version(tmp_path, 1, N, subject="other_happened")
 
-    checked = check_folder(tmp_path, {}, check_transformations)
+    checked = check_folder(tmp_path, {})
 
     assert (checked.findings, checked.subjects, checked.versions) == ([], 2, 3)
     Registry.load(tmp_path)
@@ -268,7 +266,7 @@ def test_a_waiver_of_a_field_of_a_published_version_counts(tmp_path: Path) -> No
     published = read_folder(tmp_path).contracts
     (tmp_path / "thing_happened.v1.avsc").unlink()
     write_version(tmp_path, 2, N, waivers=[waiver("FIELD_REMOVED", "member", "nobody reads it")])
-    told = check_folder(tmp_path, published, check_transformations).findings
+    told = check_folder(tmp_path, published).findings
     assert [each.rule for each in told if not each.waived] == [Rule.PUBLISHED_VERSION_EDITED]
 
 
@@ -303,11 +301,11 @@ def test_a_published_version_never_changes(tmp_path: Path) -> None:
     write_version(tmp_path, 1, N, subject="other_happened")
     before = read_folder(tmp_path).contracts
 
-    assert check_folder(tmp_path, before, check_transformations).findings == []
+    assert check_folder(tmp_path, before).findings == []
     write_version(tmp_path, 1, N, late_after="60d")
     (tmp_path / "thing_happened.v2.avsc").unlink()
     (tmp_path / "other_happened.v1.avsc").unlink()
-    findings = check_folder(tmp_path, before, check_transformations).findings
+    findings = check_folder(tmp_path, before).findings
 
     assert [(each.rule, each.file) for each in findings] == [
         (Rule.PUBLISHED_VERSION_EDITED, "thing_happened.v1.avsc"),
@@ -318,9 +316,7 @@ def test_a_published_version_never_changes(tmp_path: Path) -> None:
 def test_a_version_is_compared_with_published_ones_that_the_folder_lacks(tmp_path: Path) -> None:
     write_version(tmp_path / "before", 1, N)
     write_version(tmp_path / "now", 2, ("n", "string"))
-    findings = check_folder(
-        tmp_path / "now", read_folder(tmp_path / "before").contracts, check_transformations
-    ).findings
+    findings = check_folder(tmp_path / "now", read_folder(tmp_path / "before").contracts).findings
     assert [each.rule for each in findings] == [Rule.PUBLISHED_VERSION_EDITED, Rule.TYPE_CHANGED]
 
 
@@ -351,15 +347,15 @@ def test_rules_on_values_change_with_a_new_version_only(tmp_path: Path, otherwis
     write_version(tmp_path, 1, N)
     before = read_folder(tmp_path).contracts
     write_version(tmp_path, 1, N, rules=[rule])
-    (edited,) = check_folder(tmp_path, before, check_transformations).findings
+    (edited,) = check_folder(tmp_path, before).findings
     assert edited.rule is Rule.PUBLISHED_VERSION_EDITED
 
     write_version(tmp_path, 1, N)
     write_version(tmp_path, 2, N, rules=[rule])
-    assert check_folder(tmp_path, before, check_transformations).findings == []
+    assert check_folder(tmp_path, before).findings == []
     before = read_folder(tmp_path).contracts
     write_version(tmp_path, 2, N, rules=[{**rule, "expression": "n > 1"}])
-    (edited,) = check_folder(tmp_path, before, check_transformations).findings
+    (edited,) = check_folder(tmp_path, before).findings
     assert (edited.rule, edited.path) == (Rule.PUBLISHED_VERSION_EDITED, "thing_happened.v2")
 
 

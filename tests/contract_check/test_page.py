@@ -15,15 +15,13 @@ import yaml
 from typer.testing import CliRunner
 
 from headrace.cli.app import app
-from headrace.contract_check.check_folder import check_folder
 from headrace.contract_check.findings import Finding
 from headrace.contract_check.reports import ReportFormat
 from headrace.schemas.compatibility.rules import Compatibility, Rule
 from headrace.schemas.personal_names import PERSONAL_NAMES
 from headrace.schemas.registry import read_folder
-from headrace.steps.transform import check_transformations
 from tests.support.builders import contract_json
-from tests.support.contract_folders import commit_all, write_contract
+from tests.support.contract_folders import check_folder, commit_all, write_contract
 from tests.support.paths import ROOT
 from tests.support.transcripts import steps
 
@@ -67,7 +65,7 @@ def findings(folder: Path, example: Example, newer: dict[str, Any], version: int
         write_contract(folder, 1, example.before)
         published = read_folder(folder).contracts
     write_contract(folder, version, newer)
-    return [each for each in check_folder(folder, published, check_transformations).findings if not each.waived]
+    return [each for each in check_folder(folder, published).findings if not each.waived]
 
 
 def test_each_rule_has_a_section_in_the_order_of_the_code() -> None:
@@ -109,12 +107,12 @@ def test_the_waiver_of_the_page_is_one_in_both_forms(tmp_path: Path) -> None:
     ip = ("ip", "string")
     write_contract(tmp_path, 1, contract_json(("n", "int"), ip))
     write_contract(tmp_path, 2, contract_json(("n", "int"), **json.loads(f"{{{waivers}}}")))
-    (inline,) = check_folder(tmp_path, {}, check_transformations).findings
+    (inline,) = check_folder(tmp_path, {}).findings
     schema = contract_json(("n", "int"))
     lines = [f"{key} = {json.dumps(value)}" for key, value in schema.pop("headrace").items()]
     write_contract(tmp_path, 2, schema)
     (tmp_path / "thing_happened.v2.headrace.toml").write_text("\n".join([*lines, toml]))
-    (beside,) = check_folder(tmp_path, {}, check_transformations).findings
+    (beside,) = check_folder(tmp_path, {}).findings
 
     assert inline.waived == beside.waived == "nobody reads it since March"
 

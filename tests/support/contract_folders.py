@@ -8,6 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from headrace.contract_check.check_folder import Checked, check_contents
+from headrace.contract_check.published import Published
+from headrace.schemas.envelope import SchemaRef
+from headrace.schemas.registry import Contract, read_folder
+from headrace.steps.transform import check_transformations
 from tests.support.builders import contract_json
 
 _AS_SOMEBODY = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
@@ -28,13 +33,18 @@ def write_contract(folder: Path, version: int, contract: Mapping[str, Any], subj
     return path
 
 
+def check_folder(folder: Path, published: Mapping[SchemaRef, Contract]) -> Checked:
+    """Check the contracts of a folder with their expressions; *published* ones must not change."""
+    return check_contents(read_folder(folder), Published(published), check_transformations)
+
+
 def git(folder: Path, *words: str) -> str:
     done = subprocess.run(["git", *_AS_SOMEBODY, *words], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout
 
 
 def commit_all(folder: Path) -> str:
-    """Commit everything below *folder*, and return the commit; make a repository there first if there is none."""
+    """Commit everything below *folder*, and return the commit. Make a repository there if there is none."""
     if not (folder / ".git").exists():
         git(folder, "init", "--quiet", "--initial-branch", "main")
     git(folder, "add", "--all")

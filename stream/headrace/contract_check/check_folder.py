@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from headrace.bigquery.columns import COLUMN_DOC, TABLE_DOC
@@ -21,7 +20,7 @@ from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
 from headrace.schemas.folder import SUFFIX, ref_of
 from headrace.schemas.model import walk
-from headrace.schemas.registry import Contract, FolderContents, read_folder
+from headrace.schemas.registry import Contract, FolderContents
 from headrace.schemas.suggestions import suggest_fields
 
 _REFUSED: Final = "no waiver counts, because the job refuses such a contract"
@@ -35,25 +34,15 @@ class Checked(NamedTuple):
     versions: int
 
 
-def check_folder(
-    folder: Path, published: Mapping[SchemaRef, Contract], check_expressions: Callable[[Contract], None]
-) -> Checked:
-    """Check every contract of a folder.
-
-    *published* are the contracts of an earlier state: versions that are there must not change, and count as earlier
-    ones of later versions. *check_expressions* raises ContractError for a contract whose expressions cannot be run. It
-    gets the newest version of each subject that has some, because these count for events of every version.
-
-    Raises:
-        ContractError: the folder cannot be read, or holds no contract.
-    """
-    return check_contents(read_folder(folder), Published(published), check_expressions)
-
-
 def check_contents(
     found: FolderContents, published: Published, check_expressions: Callable[[Contract], None]
 ) -> Checked:
-    """Check the contracts of a folder that was read, as :func:`check_folder` does."""
+    """Check every contract of a folder that was read.
+
+    Versions that are *published* must not change, and count as earlier ones of later versions. *check_expressions*
+    raises ContractError for a contract whose expressions cannot be run. It gets the newest version of each subject that
+    has some, because these count for events of every version.
+    """
     places = Places(found.sources)
     waived = unknown_fields({**published.contracts, **found.contracts}, found.contracts.keys())
     faults = (*_faults(found), *_of_expressions(found, check_expressions), *waived)

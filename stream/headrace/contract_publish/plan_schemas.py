@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from headrace.contract_publish.definitions import Definition, definitions_of
 from headrace.contract_publish.judge_commits import judge_commits
@@ -68,7 +68,7 @@ def _plan(
     elif asks_revisions and any(isinstance(step, Commit) for step in plan.steps):
         open_ones = [each.topic for each in topics if not each.last]
         plan = plan._replace(notes=(*plan.notes, *map(_accepts_at_once, open_ones)))
-    return SubjectPlan(subject, plan, tuple(definitions), asks_revisions)
+    return replace(found, plan=plan)
 
 
 def _accepts_at_once(topic: str) -> str:

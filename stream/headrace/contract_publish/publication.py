@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from headrace.contract_check.check_folder import check_folder
+from headrace.contract_check.check_folder import check_contents
 from headrace.contract_check.findings import Finding
+from headrace.contract_check.published import Published
 from headrace.contract_publish.bucket import ContractsBucket, Upload, local_files, plan_uploads
 from headrace.contract_publish.plan_rows import finding_row, kept_row, schema_rows, upload_row
 from headrace.contract_publish.plan_schema import Commit
@@ -20,7 +21,7 @@ from headrace.contract_publish.plan_schemas import SubjectPlan, plan_schemas
 from headrace.contract_publish.schema_service import SchemaService
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.fault_lines import SourceFile
-from headrace.schemas.registry import Contract, read_folder
+from headrace.schemas.registry import Contract, FolderContents
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,37 +57,34 @@ class Places:
 
 
 def broken_rules(
-    folder: Path,
+    contents: FolderContents,
     published: Mapping[SchemaRef, Contract],
     check_expressions: Callable[[Contract], None] = lambda contract: None,
 ) -> tuple[Finding, ...]:
-    """Return the rules that contracts of *folder* break and do not waive; *published* contracts must not change.
+    """Return the rules that contracts of a folder break and do not waive; *published* contracts must not change.
 
     *check_expressions* raises ContractError for a contract whose expressions cannot be run.
-
-    Raises:
-        ContractError: the folder cannot be read, or holds no contract.
     """
-    return tuple(each for each in check_folder(folder, published, check_expressions).findings if not each.waived)
+    checked = check_contents(contents, Published(published), check_expressions)
+    return tuple(each for each in checked.findings if not each.waived)
 
 
 def plan_publication(
     folder: Path,
+    contents: FolderContents,
     published: Mapping[SchemaRef, Contract],
     places: Places,
     *,
     may_delete: bool,
     note: Callable[[str], None],
 ) -> Publication:
-    """Compare the contracts of *folder*, which :func:`broken_rules` has checked, with what is there; change nothing.
+    """Compare the *contents* of *folder*, which :func:`broken_rules` has checked, with what is there; change nothing.
 
     *published* are contracts that must not change, such as those of a commit. Those in the bucket must not, either.
 
     Raises:
-        ContractError: the folder cannot be read, or holds no contract.
         RegistryError: a service cannot be asked, or refuses the credentials.
     """
-    contents = read_folder(folder)
     files: dict[str, bytes] = {}
     uploads: list[Upload] = []
     if places.bucket is not None:
@@ -94,7 +92,7 @@ def plan_publication(
         there = places.bucket.contracts(files, stored)
         for subject in there.blocked:
             note(f"{subject}: its contracts in the bucket cannot be read, and count as not published")
-        if findings := broken_rules(folder, {**published, **there.contracts}):
+        if findings := broken_rules(contents, {**published, **there.contracts}):
             return Publication(findings)
         uploads = plan_uploads(files, stored)
     subjects = () if places.service is None else plan_schemas(contents, places.service, may_delete=may_delete)

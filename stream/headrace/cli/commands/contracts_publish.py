@@ -27,6 +27,7 @@ from headrace.contract_publish.targets import Targets, targets_of
 from headrace.runtime.google_clients import describe_emulators, open_gapic_publisher, open_schemas, open_storage
 from headrace.runtime.reachability import Service, reach, reach_storage
 from headrace.schemas.fault_lines import notation_of
+from headrace.schemas.registry import read_folder
 from headrace.util.output import check_format, say, show
 from headrace.util.terminal_columns import counted
 
@@ -57,10 +58,11 @@ def publish_contracts(
         settings: Settings = load_settings(profile=profile)
         targets = Targets(settings.project)
     published = contracts_at(chosen, against).contracts if against is not None else {}
-    if findings := broken_rules(chosen, published, check_expressions):
+    contents = read_folder(chosen)
+    if findings := broken_rules(contents, published, check_expressions):
         _refuse(Publication(findings), Places(), format_)
     places = _places(targets)
-    publication = plan_publication(chosen, published, places, may_delete=delete_oldest, note=_note)
+    publication = plan_publication(chosen, contents, published, places, may_delete=delete_oldest, note=_note)
     if publication.refused:
         _refuse(publication, places, format_)
     publisher = Publisher(publication, places, say)
