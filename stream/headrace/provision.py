@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
@@ -101,7 +101,7 @@ def _dataset_changes(
     except NotFound:
         wanted.labels = dict(PROVISIONED)
         made = (PropertyChange("location", None, location),)
-        yield Change("create", "dataset", name, _bind(client.create_dataset, dataset=wanted), diff=made)
+        yield Change("create", "dataset", name, partial(client.create_dataset, dataset=wanted), diff=made)
         return
     if not same_location(existing.location, location):
         why = f"it is in {existing.location} and the setting `location` is {location}, and BigQuery cannot move it"
@@ -110,7 +110,7 @@ def _dataset_changes(
     if existing.default_table_expiration_ms != wanted.default_table_expiration_ms:
         kept = _days(existing.default_table_expiration_ms), _days(wanted.default_table_expiration_ms)
         existing.default_table_expiration_ms = wanted.default_table_expiration_ms
-        update = _bind(client.update_dataset, dataset=existing, fields=["default_table_expiration_ms"])
+        update = partial(client.update_dataset, dataset=existing, fields=["default_table_expiration_ms"])
         why = "how long new tables are kept"
         yield Change("update", "dataset", name, update, why, can_wait=True, diff=(PropertyChange(why, *kept),))
 
@@ -146,7 +146,7 @@ def _table_changes(
         history = next_history(None, None, version, today)
         table.description, table.labels = history.beside(table.description), dict(PROVISIONED)
         made = created_properties(table)
-        yield Change("create", "table", name, _bind(client.create_table, table=table), diff=made)
+        yield Change("create", "table", name, partial(client.create_table, table=table), diff=made)
         return
     if found := [*table_refusals(existing, table, name, renames), *expiry_refusals(existing, table, name)]:
         yield from found
@@ -160,7 +160,7 @@ def _table_changes(
         diff = _without_days(changed_properties(existing, fields), before, history)
         for each, value in fields.items():
             setattr(existing, each, value)
-        update = _bind(client.update_table, table=existing, fields=list(fields))
+        update = partial(client.update_table, table=existing, fields=list(fields))
         can_wait = before == history and set(fields) == {"description"}
         yield Change("update", "table", name, update, _why(fields, before, history), can_wait, diff)
 
@@ -203,7 +203,3 @@ def _rollups(registry: Registry, names: Names, client: bigquery.Client) -> Itera
 
 def _full_name(table: bigquery.Table) -> str:
     return f"{table.project}.{table.dataset_id}.{table.table_id}"
-
-
-def _bind(call: Callable[..., Any], **arguments: Any) -> Callable[[], Any]:
-    return lambda: call(**arguments)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from headrace.bigquery.column_renames import column_renames
 from headrace.bigquery.table_changes import evolved_table, table_refusals
 from headrace.bigquery.table_differences import expiry_refusals
 from headrace.contract_check.check_versions import Broken
+from headrace.contract_check.field_paths import field_path
 from headrace.contract_check.published import Published
 from headrace.core.plan_refusals import Refusal
 from headrace.core.resource_names import Names
 from headrace.schemas.compatibility.rules import Break, Rule
-from headrace.schemas.model import Record, inner
 from headrace.schemas.registry import Contract, FolderContents
 from headrace.util.terminal_columns import counted
 
@@ -87,17 +87,5 @@ def _field_path(columns: Sequence[str], contract: Contract) -> str:
     for kind, fields in (("metadata", metadata), ("derived", derived)):
         if any(each.column == first for each in fields):
             return f"headrace.{kind}.{next(each.name for each in fields if each.column == first)}"
-    return ".".join(_names(columns, contract.written))
-
-
-def _names(columns: Iterable[str], record: Record) -> list[str]:
-    found: list[str] = []
-    here: object = record
-    for column in columns:
-        fields = here.fields if isinstance(here, Record) else ()
-        field = next((each for each in fields if each.column == column), None)
-        if field is None:
-            break
-        found.append(field.name)
-        here = inner(field.type)
-    return found
+    is_field = any(each.column == first for each in contract.written.fields)
+    return field_path(contract.written, ".".join(columns)) if is_field else ""

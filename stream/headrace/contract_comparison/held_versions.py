@@ -12,6 +12,7 @@ from headrace.contract_publish.definitions import definitions_of
 from headrace.schemas.compatibility.rules import Break, Rule
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError
+from headrace.schemas.folder import ref_of
 from headrace.schemas.registry import Contract, FolderContents, parse_contract
 from headrace.schemas.schema_equality import UnreadableSchemaError, read_schema
 
@@ -41,10 +42,8 @@ def published_by(found: FolderContents, held_of: Callable[[str], Sequence[HeldSc
 
 def _numbers(found: FolderContents, subject: str) -> Iterator[int]:
     """Yield the numbers of a subject's versions in the folder, also of those that cannot be read."""
-    for name in found.sources:
-        stem, _, number = name.rpartition(".v")
-        if stem == subject and number.isdecimal():
-            yield int(number)
+    refs = map(ref_of, found.sources)
+    yield from (ref.version for ref in refs if ref is not None and ref.subject == subject)
 
 
 def _unknown(held: HeldSchema) -> Break:

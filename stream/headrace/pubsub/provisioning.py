@@ -6,9 +6,9 @@ looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from google.api_core.exceptions import Forbidden, NotFound
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -53,7 +53,7 @@ def _topic_changes(name: str, client: PublisherClient) -> Iterator[Change]:
     try:
         client.get_topic(topic=name)
     except NotFound:
-        yield Change("create", TOPIC, name, _bind(client.create_topic, request={"name": name, "labels": PROVISIONED}))
+        yield Change("create", TOPIC, name, partial(client.create_topic, request={"name": name, "labels": PROVISIONED}))
 
 
 def _existing_topic(
@@ -84,14 +84,14 @@ def _subscription_changes(name: str, topic: str, client: SubscriberClient) -> It
     try:
         existing = client.get_subscription(subscription=name)
     except NotFound:
-        yield Change("create", SUBSCRIPTION, name, _bind(client.create_subscription, request=wanted))
+        yield Change("create", SUBSCRIPTION, name, partial(client.create_subscription, request=wanted))
         return
     found = differences(existing, topic)
     refused = [each for each in found if each.field is None]
     yield from (Refusal(SUBSCRIPTION, name, each.found, each.remedy) for each in refused)
     if found and not refused:
         mask = FieldMask(paths=[each.field for each in found if each.field])
-        update = _bind(client.update_subscription, request={"subscription": wanted, "update_mask": mask})
+        update = partial(client.update_subscription, request={"subscription": wanted, "update_mask": mask})
         can_wait = not any(each.loses for each in found)
         diff = tuple(PropertyChange(str(each.field), each.before, each.after) for each in found)
         yield Change("update", SUBSCRIPTION, name, update, "; ".join(each.found for each in found), can_wait, diff)
@@ -135,7 +135,3 @@ def _topics(name: str, topic: str, names: Names, subjects: list[str]) -> Iterato
 
 def _refusal(name: str, difference: Difference) -> Refusal:
     return Refusal(SUBSCRIPTION, name, difference.found, difference.remedy)
-
-
-def _bind(call: Callable[..., Any], **arguments: Any) -> Callable[[], Any]:
-    return lambda: call(**arguments)

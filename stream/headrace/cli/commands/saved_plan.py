@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +36,7 @@ def plan_json(
         "dry_run": dry_run,
         "contracts": _hashes(contracts),
         "changes": [_change(each) for each in changes],
-        "refusals": [_refusal(each) for each in refusals],
+        "refusals": [asdict(each) for each in refusals],
     }
 
 
@@ -111,14 +112,4 @@ def _change(change: Change) -> dict[str, Any]:
         "name": change.name,
         "why": change.why,
         "diff": [each._asdict() for each in change.diff],
-    }
-
-
-def _refusal(refusal: Refusal) -> dict[str, str | None]:
-    return {
-        "what": refusal.what,
-        "name": refusal.name,
-        "why": refusal.why,
-        "remedy": refusal.remedy,
-        "rule": refusal.rule,
     }
