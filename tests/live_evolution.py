@@ -16,15 +16,13 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Final
 
 from headrace.dev.emulators import running_emulators
 from tests.support.jobs import wait_for
-from tests.support.live_contracts import INCOMPATIBLE, SECOND, Live, a_live_job
+from tests.support.live_contracts import INCOMPATIBLE, SECOND, Live, a_live_job, publishing
 
 THINGS: Final = "thing_happened"
 OTHERS: Final = "other_happened"
@@ -51,7 +49,7 @@ def main() -> None:
 def evolve(live: Live, count: int) -> dict[str, object]:
     """Run through all of it; the figures."""
     quarter = count // 4
-    with publishing_steadily(live) as others:
+    with publishing(lambda numbers: live.publish(f"{OTHERS}.v1", numbers), STEP, EVERY_SECONDS) as others:
         live.publish(f"{THINGS}.v1", range(quarter))
         live.folder.put(f"{THINGS}.v2", SECOND)
         live.provision()
@@ -89,27 +87,6 @@ def interleave(live: Live, first: int, count: int) -> None:
         end = min(start + STEP, count)
         live.publish(f"{THINGS}.v1", range(first + start, first + end))
         live.publish(f"{THINGS}.v2", range(SECOND_FROM + start, SECOND_FROM + end))
-
-
-@contextmanager
-def publishing_steadily(live: Live) -> Iterator[Callable[[], int]]:
-    """Publish events of the other subject at a steady rate; gives how many there are so far."""
-    stop, published = threading.Event(), [0]
-
-    def run() -> None:
-        due = time.monotonic()
-        while not stop.wait(max(0.0, due - time.monotonic())):
-            live.publish(f"{OTHERS}.v1", range(published[0], published[0] + STEP))
-            published[0] += STEP
-            due += EVERY_SECONDS
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield lambda: published[0]
-    finally:
-        stop.set()
-        thread.join()
 
 
 def written(live: Live, subject: str) -> int:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.builders import contract_json
 from tests.support.jobs import wait_for
-from tests.support.live_contracts import GATE, INCOMPATIBLE, NUMBER, SECOND, Live, a_live_job
+from tests.support.live_contracts import GATE, INCOMPATIBLE, NUMBER, SECOND, Live, a_live_job, publishing
 
 pytestmark = [pytest.mark.emulators, pytest.mark.timeout(300)]
 COUNT = 1000
@@ -23,27 +21,8 @@ def live(project: str, tmp_path: Path) -> Iterator[Live]:
         yield live
 
 
-@contextmanager
-def publishing(publish: Callable[[range], None], step: int = 20) -> Iterator[Callable[[], int]]:
-    """Publish on and on meanwhile; gives how many it has published."""
-    stop, published = threading.Event(), [0]
-
-    def run() -> None:
-        while not stop.wait(0.05):
-            publish(range(published[0], published[0] + step))
-            published[0] += step
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield lambda: published[0]
-    finally:
-        stop.set()
-        thread.join()
-
-
 def test_versions_are_interleaved_without_a_restart(live: Live) -> None:
-    with publishing(lambda numbers: live.publish("thing_happened.v1", numbers)) as first:
+    with publishing(lambda numbers: live.publish("thing_happened.v1", numbers), step=20, every=0.05) as first:
         wait_for(lambda: first() >= COUNT // 4)
         live.folder.put("thing_happened.v2", SECOND)
         live.provision()

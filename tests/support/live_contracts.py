@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -95,3 +96,24 @@ def a_live_job(project: str, folder: Path) -> Iterator[Live]:
     with a_running_job(project, a_key(folder), contracts=str(contracts.path)) as job:
         threading.Thread(target=lambda: [*(job.stderr or ())], daemon=True).start()  # its log must not fill the pipe
         yield Live(service, contracts, job)
+
+
+@contextmanager
+def publishing(publish: Callable[[range], None], step: int, every: float) -> Iterator[Callable[[], int]]:
+    """Publish *step* events *every* so many seconds, numbered on; gives how many there are so far."""
+    stop, published = threading.Event(), [0]
+
+    def run() -> None:
+        due = time.monotonic() + every
+        while not stop.wait(max(0.0, due - time.monotonic())):
+            publish(range(published[0], published[0] + step))
+            published[0] += step
+            due += every
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield lambda: published[0]
+    finally:
+        stop.set()
+        thread.join()
