@@ -104,7 +104,7 @@ def differences(principal: str, used: set[tuple[str, str]]) -> tuple[set[tuple[s
 
 
 def covered(principal: str, used: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """*used*, where a grant on a dataset or the project stands for what is in it when there is none on that itself."""
+    """Return *used*. What has no grant of its own is replaced by the dataset or the project that has one."""
     granted = used_by_code(principal)
     return {
         (CONTAINER_OF[resource], permission)
