@@ -18,7 +18,7 @@ from google.pubsub_v1.types import PubsubMessage
 
 from benchmarks import contracts
 from headrace.core.resource_names import Names
-from headrace.producers.publisher import BATCH_SECONDS
+from headrace.producers.transport.limits import BATCH_SECONDS
 from headrace.runtime.google_clients import open_gapic_publisher
 from headrace.schemas.encode import encode
 from headrace.schemas.envelope import Envelope

@@ -1,9 +1,8 @@
-"""What Google's client asks of Pub/Sub when an application publishes, and what becomes of it in a forked child."""
+"""What a publisher asks of Pub/Sub when an application publishes, and what becomes of it in a forked child."""
 
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,54 +10,28 @@ from typing import Any
 
 import grpc
 import pytest
-from google import pubsub_v1 as gapic
-from google.api_core.exceptions import NotFound
-from google.cloud import pubsub_v1
-from google.cloud.pubsub_v1.publisher.exceptions import FlowControlLimitError
+from google.api_core.exceptions import InvalidArgument, NotFound, from_grpc_status
+from google.auth.credentials import AnonymousCredentials
 
-from headrace.producers import PubSubPublisher, publisher
+from headrace.producers import MessageTooLargeError, ProducerClosedError, PubSubPublisher, publisher
+from headrace.producers.transport import publish_calls
+from headrace.producers.transport.limits import MAX_BATCH_SECONDS, MAX_MESSAGE_BYTES, MAX_REQUESTS
+from headrace.producers.transport.retry_rule import FIRST_PAUSE, PAUSE_FACTOR, RETRY_SECONDS, RETRYABLE
+from tests.support.publish_server import PublishServer, serving
+from tests.support.waiting import wait_until
 
 SUBJECT = "flight_departed"
 TOPIC = f"projects/travel/topics/{SUBJECT}"
 SECONDS = 30.0  # for what comes at once; what waits for its batch to fill would come after a minute
-SLOW = publisher.MAX_BATCH_SECONDS
-
-
-class PubSub(grpc.GenericRpcHandler):
-    """Takes what is published to *topics* and keeps each request's messages."""
-
-    def __init__(self) -> None:
-        self.topics = {TOPIC}
-        self.requests: list[list[gapic.PubsubMessage]] = []
-
-    @property
-    def messages(self) -> list[gapic.PubsubMessage]:
-        return [message for request in self.requests for message in request]
-
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        if details.method != "/google.pubsub.v1.Publisher/Publish":
-            return None
-        return grpc.unary_unary_rpc_method_handler(
-            self.publish, gapic.PublishRequest.deserialize, gapic.PublishResponse.serialize
-        )
-
-    def publish(self, request: gapic.PublishRequest, context: grpc.ServicerContext) -> gapic.PublishResponse:
-        if request.topic not in self.topics:
-            context.abort(grpc.StatusCode.NOT_FOUND, "no such topic")
-        first = len(self.messages) + 1
-        self.requests.append(list(request.messages))
-        return gapic.PublishResponse(message_ids=[str(first + place) for place in range(len(request.messages))])
+SLOW = MAX_BATCH_SECONDS
 
 
 @pytest.fixture
-def pubsub(monkeypatch: pytest.MonkeyPatch) -> Iterator[PubSub]:
-    handler = PubSub()
-    server = grpc.server(ThreadPoolExecutor(2), handlers=[handler])
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{port}")
-    yield handler
-    server.stop(0).wait()
+def pubsub(monkeypatch: pytest.MonkeyPatch) -> Iterator[PublishServer]:
+    handler = PublishServer(TOPIC)
+    with serving(handler) as port:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{port}")
+        yield handler
 
 
 @contextmanager
@@ -70,7 +43,7 @@ def opened(**settings: Any) -> Iterator[PubSubPublisher]:
         one.close()
 
 
-def test_a_message_arrives_as_it_was_given_and_its_future_says_its_id(pubsub: PubSub) -> None:
+def test_a_message_arrives_as_it_was_given_and_its_future_says_its_id(pubsub: PublishServer) -> None:
     with opened() as one:
         assert one.publish(SUBJECT, b"\x00\xff", {"ce-id": "1"}, "").result(SECONDS) == "1"
         assert one.publish_message(SUBJECT, b"", {"any": "thing"}).result(SECONDS) == "2"
@@ -80,24 +53,24 @@ def test_a_message_arrives_as_it_was_given_and_its_future_says_its_id(pubsub: Pu
     ]
 
 
-def test_the_future_reports_a_missing_topic(pubsub: PubSub) -> None:
+def test_the_future_reports_a_missing_topic(pubsub: PublishServer) -> None:
     with opened() as one:
         assert type(one.publish_message("nobodys", b"", {}).exception(SECONDS)) is NotFound
     assert pubsub.requests == []
 
 
-def test_a_batch_is_sent_once_it_is_full(pubsub: PubSub) -> None:
+def test_a_batch_is_sent_once_it_is_full(pubsub: PublishServer) -> None:
     sent = [bytes([number]) for number in range(6)]
     with opened(batch_seconds=SLOW, batch_messages=3) as one:
         futures = [one.publish_message(SUBJECT, data, {}) for data in sent]
-        futures[0].result(publisher.MAX_BATCH_SECONDS / 4)
+        futures[0].result(MAX_BATCH_SECONDS / 4)
     assert {future.result(SECONDS) for future in futures} == {"1", "2", "3", "4", "5", "6"}
     assert sorted(each.data for each in pubsub.messages) == sent
     assert 2 <= len(pubsub.requests) <= 4
     assert max(map(len, pubsub.requests)) <= 3
 
 
-def test_messages_of_one_key_arrive_in_their_order(pubsub: PubSub) -> None:
+def test_messages_of_one_key_arrive_in_their_order(pubsub: PublishServer) -> None:
     sent = [bytes([number]) for number in range(6)]
     with opened(batch_messages=3, ordered=True) as one:
         futures = [one.publish_message(SUBJECT, data, {}, "EWR") for data in sent]
@@ -106,40 +79,42 @@ def test_messages_of_one_key_arrive_in_their_order(pubsub: PubSub) -> None:
 
 
 @pytest.mark.parametrize("batch_seconds", [0, 0.01])
-def test_a_batch_that_does_not_fill_is_sent_after_its_time(pubsub: PubSub, batch_seconds: float) -> None:
+def test_a_batch_that_does_not_fill_is_sent_after_its_time(pubsub: PublishServer, batch_seconds: float) -> None:
     with opened(batch_seconds=batch_seconds) as one:
         assert one.publish_message(SUBJECT, b"", {}).result(SECONDS) == "1"
 
 
-def test_what_waits_for_its_batch_is_sent_when_the_publisher_is_closed(pubsub: PubSub) -> None:
+def test_what_waits_for_its_batch_is_sent_when_the_publisher_is_closed(pubsub: PublishServer) -> None:
     one = PubSubPublisher("travel", batch_seconds=SLOW)
     future = one.publish_message(SUBJECT, b"last", {})
     one.close()
-    assert future.result(publisher.MAX_BATCH_SECONDS / 4) == "1"
+    assert future.result(MAX_BATCH_SECONDS / 4) == "1"
     assert [each.data for each in pubsub.messages] == [b"last"]
 
 
-def test_limits_of_one_are_enough_to_publish(pubsub: PubSub) -> None:
+def test_limits_of_one_are_enough_to_publish(pubsub: PublishServer) -> None:
     with opened(max_outstanding_messages=1, batch_messages=1, batch_bytes=1) as one:
         for number in range(3):
             assert one.publish_message(SUBJECT, b"", {}).result(SECONDS) == str(number + 1)
 
 
-@pytest.mark.parametrize("ordered", [False, True])
-def test_a_message_larger_than_all_that_may_be_outstanding_fails_at_once(pubsub: PubSub, ordered: bool) -> None:
-    with opened(max_outstanding_bytes=1, ordered=ordered) as one:
-        future = one.publish_message(SUBJECT, b"12", {}, "EWR" if ordered else "")
-        assert type(future.exception(0)) is FlowControlLimitError
+@pytest.mark.parametrize(("most", "size"), [(1, 2), (64 * 1024 * 1024, MAX_MESSAGE_BYTES)])
+def test_a_message_larger_than_can_be_sent_is_refused_at_once(pubsub: PublishServer, most: int, size: int) -> None:
+    with (
+        opened(max_outstanding_bytes=most) as one,
+        pytest.raises(MessageTooLargeError, match=r"a message of [\d,]+ bytes: at most [\d,]+ can be sent; split it"),
+    ):
+        one.publish_message(SUBJECT, bytes(size), {})
     assert pubsub.requests == []
 
 
 @pytest.mark.parametrize("ordered", [False, True])
-def test_an_ordered_publisher_needs_no_ordering_key(pubsub: PubSub, ordered: bool) -> None:
+def test_an_ordered_publisher_needs_no_ordering_key(pubsub: PublishServer, ordered: bool) -> None:
     with opened(ordered=ordered) as one:
         assert one.publish_message(SUBJECT, b"", {}).result(SECONDS) == "1"
 
 
-def test_a_key_goes_on_after_its_messages_failed(pubsub: PubSub) -> None:
+def test_a_key_goes_on_after_its_messages_failed(pubsub: PublishServer) -> None:
     pubsub.topics.clear()
     with opened(ordered=True) as one:
         assert type(one.publish_message(SUBJECT, b"lost", {}, "EWR").exception(SECONDS)) is NotFound
@@ -150,7 +125,7 @@ def test_a_key_goes_on_after_its_messages_failed(pubsub: PubSub) -> None:
 
 
 @pytest.mark.parametrize("name", ["topic", "data", "self", "ordering_key", "retry", "timeout"])
-def test_an_attribute_may_have_any_name(pubsub: PubSub, name: str) -> None:
+def test_an_attribute_may_have_any_name(pubsub: PublishServer, name: str) -> None:
     attributes = {name: "of the application", "more": "1"}
     with opened(ordered=True) as one:
         assert one.publish_message(SUBJECT, b"data", attributes, "EWR").result(SECONDS) == "1"
@@ -158,116 +133,157 @@ def test_an_attribute_may_have_any_name(pubsub: PubSub, name: str) -> None:
     assert (message.data, dict(message.attributes), message.ordering_key) == (b"data", attributes, "EWR")
 
 
-def test_a_failure_is_in_the_future_regardless_of_attribute_names(pubsub: PubSub) -> None:
+@pytest.mark.parametrize("code", sorted(RETRYABLE, key=str))
+def test_a_failure_that_may_pass_is_tried_again(pubsub: PublishServer, code: grpc.StatusCode) -> None:
+    pubsub.failures.extend([code, code])
     with opened() as one:
-        assert type(one.publish_message("nobodys", b"", {"topic": "t"}).exception(0)) is NotFound
+        assert one.publish_message(SUBJECT, b"once", {}).result(SECONDS) == "1"
+    assert (pubsub.data, pubsub.tries) == ([b"once"], 3)
+
+
+def test_messages_of_one_key_keep_their_order_through_failures(pubsub: PublishServer) -> None:
+    sent = [bytes([number]) for number in range(40)]
+    pubsub.failures.extend([grpc.StatusCode.UNAVAILABLE] * 3)
+    with opened(batch_messages=2, ordered=True) as one:
+        futures = [one.publish_message(SUBJECT, data, {}, "EWR") for data in sent]
+        assert [future.result(SECONDS) for future in futures] == [str(number + 1) for number in range(40)]
+    assert (pubsub.data, pubsub.at_once) == (sent, 1)
+
+
+def test_requests_without_a_key_run_side_by_side(pubsub: PublishServer) -> None:
+    pubsub.gate.clear()
+    with opened(batch_messages=1) as one:
+        futures = [one.publish_message(SUBJECT, b"", {}) for _ in range(40)]
+        wait_until(lambda: pubsub.at_once == MAX_REQUESTS)
+        pubsub.gate.set()
+        assert {future.result(SECONDS) for future in futures} == {str(number + 1) for number in range(40)}
+    assert pubsub.at_once == MAX_REQUESTS
+
+
+@pytest.mark.parametrize("key", ["", "EWR"])
+def test_a_message_that_the_service_refuses_leaves_its_neighbours_alone(pubsub: PublishServer, key: str) -> None:
+    pubsub.refuses = lambda data: data in {b"3", b"8"}
+    with opened(batch_seconds=SLOW, ordered=True) as one:
+        futures = [one.publish_message(SUBJECT, str(number).encode(), {}, key) for number in range(10)]
+        one.flush()
+        errors = [type(future.exception(SECONDS)) for future in futures]
+    assert errors[:3] == [type(None)] * 3
+    assert errors[3] is InvalidArgument
+    if key:  # what is behind it would overtake it
+        assert set(errors[4:]) == {InvalidArgument}
+        assert pubsub.data == [b"0", b"1", b"2"]
+    else:
+        assert [place for place, error in enumerate(errors) if error is InvalidArgument] == [3, 8]
+        assert sorted(pubsub.data) == [b"0", b"1", b"2", b"4", b"5", b"6", b"7", b"9"]
+
+
+def test_a_flush_sends_what_waits_for_its_batch(pubsub: PublishServer) -> None:
+    with opened(batch_seconds=SLOW, ordered=True) as one:
+        futures = [one.publish_message(SUBJECT, b"", {}, key) for key in ("", "EWR", "IAH")]
+        one.flush()
+        assert {future.result(SLOW / 4) for future in futures} == {"1", "2", "3"}
+
+
+def test_publishing_blocks_while_too_much_is_unconfirmed(pubsub: PublishServer) -> None:
+    pubsub.gate.clear()
+    with opened(max_outstanding_messages=3, batch_seconds=SLOW) as one, ThreadPoolExecutor(1) as threads:
+        futures = [one.publish_message(SUBJECT, b"", {}) for _ in range(3)]
+        fourth = threads.submit(one.publish_message, SUBJECT, b"", {})
+        wait_until(lambda: pubsub.at_once == 1)  # what waits for its batch is sent, because it takes the room
+        assert not fourth.done()
+        pubsub.gate.set()
+        one_more = fourth.result(SECONDS)
+        one.flush()
+        assert {future.result(SECONDS) for future in [*futures, one_more]} == {"1", "2", "3", "4"}
+
+
+def test_a_function_that_a_future_calls_may_publish_although_there_is_no_room(pubsub: PublishServer) -> None:
+    more: list[Future[str]] = []
+    with opened(max_outstanding_messages=1, batch_messages=1) as one:
+        first = one.publish_message(SUBJECT, b"first", {})
+        first.add_done_callback(lambda _: more.append(one.publish_message(SUBJECT, b"second", {})))
+        first.add_done_callback(lambda _: more.append(one.publish_message(SUBJECT, b"third", {})))
+        assert first.result(SECONDS) == "1"
+        wait_until(lambda: len(more) == 2)
+        assert sorted(each.result(SECONDS) for each in more) == ["2", "3"]
+
+
+def test_a_thread_that_waits_for_room_learns_that_the_publisher_is_closed(pubsub: PublishServer) -> None:
+    pubsub.gate.clear()
+    one = PubSubPublisher("travel", max_outstanding_messages=1)
+    with ThreadPoolExecutor(1) as threads:
+        first = one.publish_message(SUBJECT, b"", {})
+        second = threads.submit(one.publish_message, SUBJECT, b"", {})
+        wait_until(lambda: pubsub.at_once == 1)
+        one.close()
+        assert type(second.exception(SECONDS)) is ProducerClosedError
+        pubsub.gate.set()
+        assert first.result(SECONDS) == "1"
+
+
+def test_a_closed_publisher_tries_again_what_is_unconfirmed(pubsub: PublishServer) -> None:
+    pubsub.failures.extend([grpc.StatusCode.UNAVAILABLE] * 2)
+    one = PubSubPublisher("travel", ordered=True, batch_messages=1)
+    futures = [one.publish_message(SUBJECT, bytes([number]), {}, "EWR") for number in range(3)]
+    one.close()
+    one.close()
+    assert [future.result(SECONDS) for future in futures] == ["1", "2", "3"]
+    with pytest.raises(ProducerClosedError):
+        one.publish_message(SUBJECT, b"", {}, "EWR")
+
+
+def test_what_was_accepted_arrives_after_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, after = PublishServer(TOPIC), PublishServer(TOPIC)
+    with serving(before) as port:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"http://127.0.0.1:{port}/")
+        one = PubSubPublisher("travel")
+        one.publish_message(SUBJECT, b"before", {}).result(SECONDS)
+    futures = [one.publish_message(SUBJECT, str(number).encode(), {}) for number in range(1_000)]
+    with serving(after, port):
+        one.close()
+        assert len({future.result(SECONDS) for future in futures}) == 1_000
+        assert sorted(after.data) == sorted(str(number).encode() for number in range(1_000))
+
+
+def test_a_request_names_its_topic_for_the_routing_of_the_service(pubsub: PublishServer) -> None:
+    with opened() as one:
+        one.publish_message(SUBJECT, b"", {}).result(SECONDS)
+    assert pubsub.metadata[0]["x-goog-request-params"] == f"topic={TOPIC}"
+    assert "gl-python" in pubsub.metadata[0]["x-goog-api-client"]
+
+
+def test_an_attribute_that_is_not_text_is_refused_and_nothing_is_sent(pubsub: PublishServer) -> None:
+    with opened() as one, pytest.raises(TypeError):
+        one.publish_message(SUBJECT, b"", {"number": 1})  # type: ignore[dict-item]
     assert pubsub.requests == []
 
 
-class Confirmed:
-    """A client as Google's that confirms each message before the next line runs, or fails all with one error."""
-
-    def __init__(self, *_: Any) -> None:
-        self.sent: list[bytes] = []
-        self.failure: Exception | None = None
-
-    def publish(self, topic: str, data: bytes, ordering_key: str, **attributes: str) -> Future[str]:
-        self.sent.append(data)
-        future: Future[str] = Future()
-        if self.failure is None:
-            future.set_result(str(len(self.sent)))
-        else:
-            future.set_exception(self.failure)
-        return future
-
-    def resume_publish(self, topic: str, ordering_key: str) -> None:
-        raise AssertionError("no key is paused")
-
-    def stop(self) -> None:
-        pass
-
-
-class Held(Confirmed):
-    """Confirms nothing; a wait for it times out at once."""
-
-    class Waiting(Future[str]):
-        def exception(self, timeout: float | None = None) -> BaseException | None:
-            return super().exception(timeout or 0)
-
-    def publish(self, topic: str, data: bytes, ordering_key: str, **attributes: str) -> Future[str]:
-        self.sent.append(data)
-        return Held.Waiting()
-
-
-def with_client(monkeypatch: pytest.MonkeyPatch, client: Any) -> PubSubPublisher:
-    monkeypatch.setattr(pubsub_v1, "PublisherClient", lambda *_: client)
-    return PubSubPublisher("travel", ordered=True)
-
-
-def test_a_message_with_a_key_is_sent_once_however_soon_it_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = Confirmed()
-    one = with_client(monkeypatch, client)
-    assert one.publish_message(SUBJECT, b"once", {}, "EWR").result(0) == "1"
-    client.failure = RuntimeError("no broker")
-    assert one.publish_message(SUBJECT, b"failed", {}, "EWR").exception(0) is client.failure
-    assert client.sent == [b"once", b"failed"]
-
-
-def test_publishing_with_a_key_does_not_wait_until_it_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = Held()
-    one = with_client(monkeypatch, client)
-    assert not any(one.publish_message(SUBJECT, data, {}, "EWR").done() for data in (b"one", b"two"))
-    assert client.sent == [b"one", b"two"]
-
-
-def test_a_publisher_opens_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    clients: list[Confirmed] = []
-
-    def open_client(*_: object) -> Confirmed:
-        clients.append(Confirmed())
-        return clients[-1]
-
-    monkeypatch.setattr(pubsub_v1, "PublisherClient", open_client)
-    with opened() as one:
-        assert clients == []
-        assert [one.publish_message(SUBJECT, b"", {}).result(0) for _ in range(3)] == ["1", "2", "3"]
-    assert len(clients) == 1
-
-
-def test_a_child_opens_a_client_of_its_own_and_leaves_its_parents_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    clients: list[weakref.ref[Confirmed]] = []
-
-    def client(*_: Any) -> Confirmed:
-        made = Confirmed()
-        clients.append(weakref.ref(made))
-        return made
-
-    monkeypatch.setattr(pubsub_v1, "PublisherClient", client)
+def test_a_child_has_a_connection_of_its_own_and_leaves_its_parents_open(pubsub: PublishServer) -> None:
+    pubsub.gate.clear()
     with opened() as one, opened() as unused:
-        one.publish_message(SUBJECT, b"of the parent", {})
+        of_the_parent = one.publish_message(SUBJECT, b"of the parent", {})
+        wait_until(lambda: pubsub.at_once == 1)
 
         publisher._leave_clients_to_the_parent()
 
-        assert one.publish_message(SUBJECT, b"of the child", {}).result(0) == "1"
-        parents, own = (each() for each in clients)
-        assert parents is not None
-        assert own is not None
-        assert (parents.sent, own.sent) == ([b"of the parent"], [b"of the child"])
-        assert unused.publish_message(SUBJECT, b"", {}).result(0) == "1"
-    del parents
-    assert clients[0]() is not None, "to be collected would close it"
+        pubsub.gate.set()
+        assert one.publish_message(SUBJECT, b"of the child", {}).result(SECONDS) in {"1", "2"}
+        assert unused.publish_message(SUBJECT, b"", {}).result(SECONDS)
+        assert of_the_parent.result(SECONDS) in {"1", "2"}
 
 
-def test_a_child_does_not_wait_for_a_client_that_its_parent_was_opening(monkeypatch: pytest.MonkeyPatch) -> None:
-    opening, may_open = threading.Event(), threading.Event()
+def test_a_child_does_not_wait_for_a_connection_that_its_parent_was_opening(
+    pubsub: PublishServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, may_open, open_client = threading.Event(), threading.Event(), publish_calls.open_client
 
-    def client(*_: Any) -> Confirmed:
+    def slow(*settings: Any) -> Any:
         if not opening.is_set():
             opening.set()
             assert may_open.wait(SECONDS)
-        return Confirmed()
+        return open_client(*settings)
 
-    monkeypatch.setattr(pubsub_v1, "PublisherClient", client)
+    monkeypatch.setattr(publish_calls, "open_client", slow)
     with opened() as one, ThreadPoolExecutor(2) as threads:
         parent = threads.submit(one.publish_message, SUBJECT, b"", {})
         assert opening.wait(SECONDS)
@@ -275,7 +291,29 @@ def test_a_child_does_not_wait_for_a_client_that_its_parent_was_opening(monkeypa
         publisher._leave_clients_to_the_parent()
         child = threads.submit(one.publish_message, SUBJECT, b"", {})
         try:
-            assert child.result(5).result(0) == "1"
+            assert child.result(5).result(SECONDS)
         finally:
             may_open.set()
         parent.result(SECONDS)
+
+
+def test_a_publisher_of_an_endpoint_takes_its_credentials_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
+    client = publish_calls.open_client(AnonymousCredentials(), "europe-west1-pubsub.googleapis.com:443")
+    assert client.api_endpoint == "europe-west1-pubsub.googleapis.com:443"
+    client.transport.close()
+
+
+@pytest.mark.parametrize("given", ["127.0.0.1:9", "http://127.0.0.1:9", "https://127.0.0.1:9/", " http://127.0.0.1:9"])
+def test_the_emulators_variable_may_have_a_scheme(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", given)
+    assert publish_calls.emulator_host() == "127.0.0.1:9"
+
+
+def test_the_generated_client_retries_the_same_failures(pubsub: PublishServer) -> None:
+    client = publish_calls.open_client()
+    transport: Any = client.transport
+    retries = transport._wrapped_methods[transport.publish]._retry
+    assert {code for code in grpc.StatusCode if retries._predicate(from_grpc_status(code, ""))} == RETRYABLE
+    assert (retries._initial, retries._multiplier, retries._timeout) == (FIRST_PAUSE, PAUSE_FACTOR, RETRY_SECONDS)
+    transport.close()

@@ -102,14 +102,22 @@ class _Interceptor(
     def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
         if _method(details) == f"Counts.{METHOD}":  # of the local broker alone
             return continuation(details, request)
-        named = next(value for name in _NAMED if (value := getattr(request, name, "")))
+        named = _routed(details) if isinstance(request, bytes) else _named(request)
         self._calls.note(_method(details), _without_part(named))
         return continuation(details, request)
 
     def intercept_stream_stream(self, continuation: Any, details: Any, requests: Any) -> Any:
-        (routed,) = (value for key, value in details.metadata if key == "x-goog-request-params")
-        self._calls.note(_method(details), _without_part(routed.partition("=")[2]))
+        self._calls.note(_method(details), _without_part(_routed(details)))
         return continuation(details, requests)
+
+
+def _named(request: Any) -> str:
+    return next(value for name in _NAMED if (value := getattr(request, name, "")))
+
+
+def _routed(details: Any) -> str:
+    (routed,) = (value for key, value in details.metadata if key == "x-goog-request-params")
+    return str(routed.partition("=")[2])
 
 
 def _method(details: Any) -> str:

@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Final, Protocol
 import uuid_utils
 
 from headrace.producers.config import ProducerConfig
+from headrace.producers.errors import ProducerClosedError
 from headrace.producers.in_flight import InFlight
-from headrace.producers.publisher import ProducerClosedError, Publisher, PubSubPublisher
+from headrace.producers.publisher import Publisher, PubSubPublisher
 from headrace.schemas import Contract, Envelope, Registry
 from headrace.schemas.annotations import IdRule
 from headrace.schemas.encode import encode
@@ -139,6 +140,7 @@ class EventProducer:
             TimeoutError: some events are not confirmed yet; they may still arrive.
             PublishError: some events failed since the last flush; gives their number.
         """
+        self._publisher.flush()
         self._in_flight.wait(timeout)
 
     def close(self, timeout: float | None = None) -> None:

@@ -5,35 +5,20 @@ Google's client is imported when a ``PubSubPublisher`` is made, so tests with a 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import weakref
 from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from headrace.producers.errors import MessageTooLargeError, ProducerClosedError
+from headrace.producers.transport import limits
 
 if TYPE_CHECKING:
-    from google.cloud import pubsub_v1
+    from google.auth.credentials import Credentials
 
-from headrace.errors import Exit, HeadraceError
-
-MAX_OUTSTANDING_MESSAGES: Final = 10_000
-MAX_OUTSTANDING_BYTES: Final = 64 * 1024 * 1024
-BATCH_MESSAGES: Final = 500  # the service accepts 1,000 a request
-BATCH_BYTES: Final = 1_000_000
-BATCH_SECONDS: Final = 0.01
-# longest wait of a flush for a batch that does not fill; an exit waits a minute at most
-MAX_BATCH_SECONDS: Final = 10.0
-_EMULATOR: Final = "PUBSUB_EMULATOR_HOST"
-
-# The client takes attributes as keyword arguments, so it would read an attribute of one of these names as another
-# argument.
-_TAKEN: Final = frozenset({"self", "topic", "data", "ordering_key", "retry", "timeout"})
-
-
-class ProducerClosedError(HeadraceError, RuntimeError, error_code="HR-202", exit_code=Exit.BUG):
-    """The producer or publisher is closed."""
+    from headrace.producers.transport.dispatcher import Dispatcher
 
 
 class Publisher(Protocol):
@@ -44,6 +29,9 @@ class Publisher(Protocol):
 
         The future must settle by itself, without another call. ``""`` means no ordering key.
         """
+
+    def flush(self) -> None:
+        """Send messages that wait for others, without waiting until they are confirmed."""
 
     def close(self) -> None:
         """Close the connection, after all messages are settled or given up. Closing twice has no effect."""
@@ -56,42 +44,44 @@ class PubSubPublisher:
     without a project is of *project*.
 
     The client is opened at the first publish, and again in a forked child. So a server may fork after it has made its
-    producer, preferably while no messages are unconfirmed. ``PUBSUB_EMULATOR_HOST`` works with or without a scheme.
-    Thread-safe.
+    producer, preferably while no messages are unconfirmed. *credentials* are those of the environment by default.
+    *endpoint* is a regional one, such as ``europe-west1-pubsub.googleapis.com:443``. ``PUBSUB_EMULATOR_HOST`` overrides
+    both and works with or without a scheme. Thread-safe.
 
     A batch is sent when it reaches *batch_messages* or *batch_bytes*, or after *batch_seconds*, whichever comes first.
-    *ordered* allows ordering keys; with it, the Pub/Sub client retries without a limit instead of for ten minutes.
+    A request is tried again for ten minutes, and then its messages fail. *ordered* allows ordering keys; with it,
+    requests are tried again without a limit.
     """
 
     def __init__(
         self,
         project: str,
         *,
-        max_outstanding_messages: int = MAX_OUTSTANDING_MESSAGES,
-        max_outstanding_bytes: int = MAX_OUTSTANDING_BYTES,
-        batch_messages: int = BATCH_MESSAGES,
-        batch_bytes: int = BATCH_BYTES,
-        batch_seconds: float = BATCH_SECONDS,
+        max_outstanding_messages: int = limits.MAX_OUTSTANDING_MESSAGES,
+        max_outstanding_bytes: int = limits.MAX_OUTSTANDING_BYTES,
+        batch_messages: int = limits.BATCH_MESSAGES,
+        batch_bytes: int = limits.BATCH_BYTES,
+        batch_seconds: float = limits.BATCH_SECONDS,
         ordered: bool = False,
         topics: Mapping[str, str] | None = None,
+        credentials: Credentials | None = None,
+        endpoint: str | None = None,
     ) -> None:
         if not project:
             raise ValueError("project: empty; name the Google Cloud project of the topics")
-        if min(max_outstanding_messages, max_outstanding_bytes, batch_messages, batch_bytes) < 1:
-            raise ValueError("a limit below 1; give positive numbers of messages and bytes")
-        if not 0 <= batch_seconds <= MAX_BATCH_SECONDS:
-            raise ValueError(f"batch_seconds: not between 0 and {MAX_BATCH_SECONDS}; give seconds, such as 0.01")
-        from google.cloud import pubsub_v1
+        self._limits = limits.Limits(
+            max_outstanding_messages, max_outstanding_bytes, batch_messages, batch_bytes, batch_seconds
+        )
+        from headrace.producers.transport.publish_calls import message_part
 
-        self._project = project
+        self._serialize = message_part
+        self._prefix = f"projects/{project}/topics/"
         self._topics = dict(topics or {})
         self._ordered = ordered
-        self._batch = pubsub_v1.types.BatchSettings(batch_bytes, batch_seconds, batch_messages)
-        self._flow = pubsub_v1.types.PublishFlowControl(
-            max_outstanding_messages, max_outstanding_bytes, pubsub_v1.types.LimitExceededBehavior.BLOCK
-        )
+        self._credentials, self._endpoint = credentials, endpoint
+        self._most_bytes = min(limits.MAX_MESSAGE_BYTES, max_outstanding_bytes)
         self._lock = threading.Lock()
-        self._client: pubsub_v1.PublisherClient | None = None
+        self._dispatcher: Dispatcher | None = None
         self._closed = False
         _publishers.add(self)
 
@@ -105,7 +95,7 @@ class PubSubPublisher:
         """Publish any bytes and attributes, unchanged, to a *topic*: the id of one of the project, or a full name.
 
         When a message fails, the messages already sent with the same ordering key fail too. The next message published
-        with that key resumes it. Blocks like :meth:`publish`; do not call it from a future's callback.
+        with that key is sent. Blocks like :meth:`publish`, except in a function that a future calls.
 
         Returns:
             A future that gives Pub/Sub's message id, or raises the error that made publishing fail. A message that
@@ -113,83 +103,53 @@ class PubSubPublisher:
 
         Raises:
             ValueError: an ordering key is given, and the publisher is not *ordered*.
+            MessageTooLargeError: the message is larger than Pub/Sub accepts, or than *max_outstanding_bytes*.
             ProducerClosedError: the publisher is closed.
         """
         if ordering_key and not self._ordered:
             raise ValueError("ordering_key: this publisher is not ordered; make it with PubSubPublisher(ordered=True)")
-        client = self._opened()
-        topic = topic if topic.startswith("projects/") else f"projects/{self._project}/topics/{topic}"
-        if not _TAKEN.isdisjoint(attributes):
-            return _publish_at_once(client, topic, data, attributes, ordering_key)
-        given: Mapping[str, Any] = attributes  # passed as keywords beside arguments of other types
-        sent = client.publish(topic, data, ordering_key=ordering_key, **given)
-        if ordering_key and _is_paused(sent):
-            # Do not resume from a callback: it would wait for a lock that the client holds while it fails a batch.
-            with contextlib.suppress(RuntimeError):  # another thread has resumed it
-                client.resume_publish(topic, ordering_key)
-            sent = client.publish(topic, data, ordering_key=ordering_key, **given)
-        future: Future[str] = sent
-        return future
+        part = self._serialize(data, attributes, ordering_key)
+        if len(part) > self._most_bytes:
+            raise MessageTooLargeError(
+                f"a message of {len(part):,} bytes: at most {self._most_bytes:,} can be sent; split it"
+            )
+        topic = topic if topic.startswith("projects/") else self._prefix + topic
+        return (self._dispatcher or self._open()).add(topic, part, ordering_key)
+
+    def flush(self) -> None:
+        """Send the messages that wait for their batch to fill; does not wait until they are confirmed."""
+        if dispatcher := self._dispatcher:
+            dispatcher.flush()
 
     def close(self) -> None:
-        """Send waiting messages and stop the client; messages behind another of their ordering key are lost."""
+        """Send waiting messages, and close the connection once they are settled; does not wait for that."""
         with self._lock:
-            client, self._client, self._closed = self._client, None, True
-        if client is not None:
-            client.stop()
+            self._closed = True
+            dispatcher = self._dispatcher
+        if dispatcher:
+            dispatcher.close()
 
-    def _opened(self) -> pubsub_v1.PublisherClient:
+    def _open(self) -> Dispatcher:
         with self._lock:
             if self._closed:
                 raise ProducerClosedError("this publisher is closed; make a new one")
-            if self._client is None:
-                from google.cloud import pubsub_v1
+            if self._dispatcher is None:
+                from headrace.producers.transport.dispatcher import Dispatcher
+                from headrace.producers.transport.publish_calls import PublishCalls, open_client
 
-                _remove_scheme()
-                self._client = pubsub_v1.PublisherClient(
-                    self._batch,
-                    pubsub_v1.types.PublisherOptions(enable_message_ordering=self._ordered, flow_control=self._flow),
-                )
-            return self._client
+                calls = PublishCalls(open_client(self._credentials, self._endpoint))
+                self._dispatcher = Dispatcher(calls, self._limits, endless=self._ordered)
+            return self._dispatcher
 
     def _leave_client_to_the_parent(self) -> None:
         self._lock = threading.Lock()
-        if self._client is not None:
-            _of_the_parent.append(self._client)
-        self._client = None
-
-
-def _remove_scheme() -> None:
-    """Reduce the emulator's variable to host and port: Google's client reads it and refuses a scheme."""
-    if given := os.environ.get(_EMULATOR):
-        host = given.strip().removeprefix("http://").removeprefix("https://").rstrip("/")
-        if host != given:
-            os.environ[_EMULATOR] = host
-
-
-def _is_paused(sent: Any) -> bool:
-    from google.cloud.pubsub_v1.publisher.exceptions import PublishToPausedOrderingKeyException
-
-    return sent.done() and isinstance(sent.exception(), PublishToPausedOrderingKeyException)
-
-
-def _publish_at_once(
-    client: pubsub_v1.PublisherClient, topic: str, data: bytes, attributes: Mapping[str, str], ordering_key: str
-) -> Future[str]:
-    """Publish without the client's batches; here attributes may have any name."""
-    from google import pubsub_v1 as gapic
-
-    message = gapic.PubsubMessage(data=data, attributes=dict(attributes), ordering_key=ordering_key)
-    future: Future[str] = Future()
-    try:
-        future.set_result(gapic.PublisherClient.publish(client, topic=topic, messages=[message]).message_ids[0])
-    except Exception as error:
-        future.set_exception(error)
-    return future
+        if self._dispatcher is not None:
+            _of_the_parent.append(self._dispatcher)
+        self._dispatcher = None
 
 
 _publishers: weakref.WeakSet[PubSubPublisher] = weakref.WeakSet()
-_of_the_parent: list[pubsub_v1.PublisherClient] = []  # kept alive: a child must not close its parent's connections
+_of_the_parent: list[Any] = []  # kept alive: a child must not close its parent's connections
 
 
 def _leave_clients_to_the_parent() -> None:

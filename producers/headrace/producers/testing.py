@@ -51,6 +51,9 @@ class FakePublisher:
         future.set_result(str(len(self.messages)))
         return future
 
+    def flush(self) -> None:
+        """Do nothing: messages do not wait."""
+
     def close(self) -> None:
         """Record that the publisher is closed."""
         self.closed = True

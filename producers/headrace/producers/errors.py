@@ -1,0 +1,13 @@
+"""Errors of publishing that the caller can prevent."""
+
+from __future__ import annotations
+
+from headrace.errors import Exit, HeadraceError
+
+
+class ProducerClosedError(HeadraceError, RuntimeError, error_code="HR-202", exit_code=Exit.BUG):
+    """The producer or publisher is closed."""
+
+
+class MessageTooLargeError(HeadraceError, ValueError, error_code="HR-210", exit_code=Exit.FOUND):
+    """A message is larger than Pub/Sub accepts, or than the publisher may hold. Nothing was sent."""
