@@ -147,7 +147,7 @@ producer.publish("flight_departed", a_flight())
 pid = os.fork()
 if pid == 0:
     producer.flush(timeout=0)
-    producer._publisher = Late()
+    producer._core.publisher = Late()
     producer.publish("flight_departed", a_flight())
     sys.exit(0)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)

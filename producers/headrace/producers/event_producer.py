@@ -4,35 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Final, Protocol
-
-import uuid_utils
+from typing import TYPE_CHECKING, Any
 
 from headrace.producers.config import ProducerConfig
-from headrace.producers.errors import ProducerClosedError
-from headrace.producers.in_flight import InFlight
+from headrace.producers.event_messages import EventObject, utc_now
+from headrace.producers.producer_core import ProducerCore
 from headrace.producers.publisher import Publisher, PubSubPublisher
-from headrace.schemas import Contract, Envelope, Registry
-from headrace.schemas.annotations import IdRule
-from headrace.schemas.encode import encode
-from headrace.schemas.identity import derive_event_id
-from headrace.schemas.plain import text_of
-from headrace.schemas.validate import validate
+from headrace.producers.reports import OnDelivery, OnError, ProducerStats, Reporter
+from headrace.schemas import Registry
 
-MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and on an ordering key
-
-
-class EventObject(Protocol):
-    """An instance of a dataclass, such as those that ``headrace contracts codegen`` writes."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 
 class EventProducer:
@@ -45,17 +30,24 @@ class EventProducer:
     Use it as a context manager, or call ``close()``. When the process or a ``multiprocessing`` child exits, it waits at
     most a minute for events that are not confirmed yet, and logs losses. ``os._exit`` and unhandled signals skip that
     wait. A forked child starts without events of its parent.
+
+    *on_delivery* and *on_error* are called with the outcome of each event, in a thread of the publisher: return soon,
+    and do not wait in them for other events. *tracer* of OpenTelemetry starts a span for each event, and puts its
+    context into the attribute ``traceparent``.
     """
 
     def __init__(
-        self, publisher: Publisher, *, source: str, registry: Registry, now: Callable[[], datetime] = _utc_now
+        self,
+        publisher: Publisher,
+        *,
+        source: str,
+        registry: Registry,
+        now: Callable[[], datetime] = utc_now,
+        on_delivery: OnDelivery | None = None,
+        on_error: OnError | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
-        self._source = _short_text(source, "source", 'name the application that publishes, such as "/checkout"')
-        self._publisher = publisher
-        self._registry = registry
-        self._now = now
-        self._in_flight = InFlight()
-        self._closed = False
+        self._core = ProducerCore(publisher, registry, source, now, Reporter(on_delivery, on_error), tracer)
 
     @classmethod
     def from_config(
@@ -120,18 +112,11 @@ class EventProducer:
                 ids, and *event_id* is not the one that its identity gives.
             ProducerClosedError: the producer is closed.
         """
-        if self._closed:
-            raise ProducerClosedError("this producer is closed; make a new one")
-        contract = self._registry.latest(subject)
-        event = validate(contract.record, fields)
-        attributes = self._envelope(contract, event, event_id).to_attributes()
-        key = ""
-        if ordering_key is not None:
-            key = _short_text(ordering_key, "ordering_key", "leave it out for any order")
-            attributes["ce-partitionkey"] = key
-        future = self._publisher.publish(contract.subject, encode(contract, event), attributes, key)
-        self._in_flight.add(future)
-        return future
+        return self._core.send(self._core.make(subject, fields, event_id, ordering_key))
+
+    def stats(self) -> ProducerStats:
+        """Return how many events of this process were accepted, confirmed, failed and refused so far."""
+        return self._core.stats()
 
     def flush(self, timeout: float | None = None) -> None:
         """Wait until every event published so far is confirmed; *timeout* is in seconds.
@@ -140,16 +125,16 @@ class EventProducer:
             TimeoutError: some events are not confirmed yet; they may still arrive.
             PublishError: some events failed since the last flush; gives their number.
         """
-        self._publisher.flush()
-        self._in_flight.wait(timeout)
+        self._core.publisher.flush()
+        self._core.in_flight.wait(timeout)
 
     def close(self, timeout: float | None = None) -> None:
         """Flush, then close the publisher; raises the same errors as ``flush``. Closing twice has no further effect."""
-        self._closed = True
+        self._core.is_closed = True
         try:
             self.flush(timeout)
         finally:
-            self._publisher.close()
+            self._core.publisher.close()
 
     def __enter__(self) -> EventProducer:
         return self
@@ -158,25 +143,3 @@ class EventProducer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _envelope(self, contract: Contract, event: Mapping[str, Any], event_id: str | None) -> Envelope:
-        if event_id is not None:
-            event_id = _short_text(event_id, "event_id", "give a text that no other event has, or leave it out")
-        derived = derive_event_id(contract, event)
-        if event_id is None:
-            event_id = derived or str(uuid_utils.uuid7())
-        elif contract.options.id_rule is not IdRule.TRUST and event_id != derived:
-            raise ValueError("event_id: not the id that the contract's identity gives; leave it out")
-        # This is the time in the payload: validation refuses a time with more digits than its type has.
-        return Envelope(event_id, contract.ref, contract.event_moment(event) or self._now(), self._source)
-
-
-def _short_text(value: object, name: str, remedy: str) -> str:
-    """Return *value* if an attribute can hold it. The error never contains the value."""
-    text = text_of(value)
-    try:
-        if text is not None and 1 <= len(text.encode()) <= MAX_ATTRIBUTE_BYTES:
-            return text
-    except UnicodeEncodeError:
-        pass  # raised below, without this error as its context, because this error holds the text
-    raise ValueError(f"{name}: not a text of 1 to {MAX_ATTRIBUTE_BYTES} bytes in UTF-8; {remedy}")

@@ -8,9 +8,10 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Collection
 from concurrent.futures import CancelledError, Future, wait
 from multiprocessing import util
-from typing import Final
+from typing import Final, NamedTuple
 
 from headrace.errors import Exit, HeadraceError
 
@@ -21,6 +22,14 @@ _log = logging.getLogger(__name__)
 
 class PublishError(HeadraceError, RuntimeError, error_code="HR-201", exit_code=Exit.UNREACHABLE):
     """Some events were not published. The text gives their number and the first error's type, never their values."""
+
+
+class Counts(NamedTuple):
+    """Events of one producer in this process."""
+
+    accepted: int
+    confirmed: int
+    failed: int
 
 
 class InFlight:
@@ -34,6 +43,8 @@ class InFlight:
     _futures: set[Future[str]]
     _failed: int
     _first_error: BaseException | None
+    _accepted: int
+    _failed_in_all: int
 
     def __init__(self) -> None:
         self._start_afresh()
@@ -45,6 +56,7 @@ class InFlight:
         After the exit hook has run, nothing else would wait for the future, so this method waits for it.
         """
         with self._lock:
+            self._accepted += 1
             self._futures.add(future)
             _unfinished.add(self)
         future.add_done_callback(self._settled)
@@ -58,11 +70,16 @@ class InFlight:
             TimeoutError: some are not settled; gives their number.
             PublishError: some failed since the last call that reported failures.
         """
+        check(wait(self.futures(), timeout).not_done)
+        self.raise_failure()
+
+    def futures(self) -> set[Future[str]]:
+        """Return the futures that are not settled yet."""
         with self._lock:
-            futures = set(self._futures)
-        late = wait(futures, timeout).not_done
-        if late:
-            raise TimeoutError(f"{_events(len(late), 'is', 'are')} still under way; they may arrive yet")
+            return set(self._futures)
+
+    def raise_failure(self) -> None:
+        """Raise PublishError if some failed since the last call that reported failures."""
         with self._lock:
             failed, error = self._failed, self._first_error
             self._failed, self._first_error = 0, None
@@ -73,12 +90,19 @@ class InFlight:
                 "publish what failed again, with the same ids"
             ) from error
 
+    def counts(self) -> Counts:
+        """Return how many events were added, confirmed and failed so far in this process."""
+        with self._lock:
+            under_way = len(self._futures)
+            return Counts(self._accepted, self._accepted - self._failed_in_all - under_way, self._failed_in_all)
+
     def _settled(self, future: Future[str]) -> None:
         error = _error_of(future)
         with self._lock:
             self._futures.discard(future)
             if error is not None:
                 self._failed += 1
+                self._failed_in_all += 1
                 self._first_error = self._first_error or error
             self._note_finished()
 
@@ -91,6 +115,13 @@ class InFlight:
         self._futures = set()
         self._failed = 0
         self._first_error = None
+        self._accepted = self._failed_in_all = 0
+
+
+def check(late: Collection[Future[str]]) -> None:
+    """Raise TimeoutError if some futures are *late*."""
+    if late:
+        raise TimeoutError(f"{_events(len(late), 'is', 'are')} still under way; they may arrive yet")
 
 
 def _error_of(future: Future[str]) -> BaseException | None:

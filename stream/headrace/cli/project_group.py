@@ -62,7 +62,7 @@ def publish(
     Sends nothing when one of them is invalid.
     """
     from headrace.cli.commands.publish import publish_lines
-    from headrace.producers.event_producer import MAX_ATTRIBUTE_BYTES
+    from headrace.producers.event_messages import MAX_ATTRIBUTE_BYTES
 
     if not 1 <= len(source.encode()) <= MAX_ATTRIBUTE_BYTES:
         raise typer.BadParameter(f"invalid length; use 1 to {MAX_ATTRIBUTE_BYTES} bytes", param_hint="--source")

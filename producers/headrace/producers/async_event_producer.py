@@ -1,0 +1,128 @@
+"""Producer for coroutines: the same promises, without a thread for an event and without blocking the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from headrace.producers.async_room import AsyncRoom
+from headrace.producers.event_messages import EventObject, utc_now
+from headrace.producers.in_flight import check
+from headrace.producers.loop_bridge import LoopBridge
+from headrace.producers.producer_core import ProducerCore
+from headrace.producers.publisher import Publisher
+from headrace.producers.reports import OnDelivery, OnError, ProducerStats, Reporter
+from headrace.producers.transport.limits import MAX_OUTSTANDING_BYTES, MAX_OUTSTANDING_MESSAGES, Limits
+from headrace.schemas import Registry
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+
+class AsyncEventProducer:
+    """Publishes events as :class:`producers.EventProducer` does, from coroutines of one event loop at a time.
+
+    At most *max_outstanding_messages* and *max_outstanding_bytes* are unconfirmed. They may not be above the limits of
+    *publisher*, which else would block the loop. Use it as an asynchronous context manager, or await ``close()``.
+    """
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        *,
+        source: str,
+        registry: Registry,
+        now: Callable[[], datetime] = utc_now,
+        max_outstanding_messages: int = MAX_OUTSTANDING_MESSAGES,
+        max_outstanding_bytes: int = MAX_OUTSTANDING_BYTES,
+        on_delivery: OnDelivery | None = None,
+        on_error: OnError | None = None,
+        tracer: Tracer | None = None,
+    ) -> None:
+        self._core = ProducerCore(publisher, registry, source, now, Reporter(on_delivery, on_error), tracer)
+        self._room = AsyncRoom(Limits(max_outstanding_messages, max_outstanding_bytes))
+        self._bridge: LoopBridge | None = None
+
+    async def publish(
+        self,
+        subject: str,
+        fields: Mapping[str, Any] | EventObject,
+        *,
+        event_id: str | None = None,
+        ordering_key: str | None = None,
+    ) -> asyncio.Future[str]:
+        """Check *fields* as :meth:`producers.EventProducer.publish` does, and accept the event once there is room.
+
+        Events with the same *ordering_key* arrive in the order in which they were accepted. If the call is cancelled,
+        the event is not accepted. To cancel the future changes nothing: the event is on its way.
+
+        Returns:
+            A future that gives Pub/Sub's message id, or raises the error that made publishing fail. To wait for the
+            confirmation: ``message_id = await (await producer.publish(...))``.
+
+        Raises:
+            UnknownSchemaError, InvalidEventError, ValueError, ProducerClosedError: as the other producer.
+            RuntimeError: the producer is in use in another event loop.
+        """
+        bridge = self._bridge_here()
+        message = self._core.make(subject, fields, event_id, ordering_key)
+        size = message.size
+        if not self._room.try_take(size):
+            self._core.publisher.flush()  # a batch that waits to be filled would hold the room
+            await self._room.take(size)
+        try:
+            sent = self._core.send(message)
+        except BaseException:
+            self._room.release(size)
+            raise
+        return bridge.future(sent, lambda: self._room.release(size))
+
+    def stats(self) -> ProducerStats:
+        """Return how many events of this process were accepted, confirmed, failed and refused so far."""
+        return self._core.stats()
+
+    async def flush(self, timeout: float | None = None) -> None:
+        """Wait until every event accepted so far is confirmed; *timeout* is in seconds.
+
+        Where a service has processor time only during requests, as on Cloud Run, await it at the end of each request.
+
+        Raises:
+            TimeoutError: some events are not confirmed yet; they may still arrive.
+            PublishError: some events failed since the last flush; gives their number.
+        """
+        self._core.publisher.flush()
+        check(await self._bridge_here().wait(timeout))
+        self._core.in_flight.raise_failure()
+
+    async def close(self, timeout: float | None = None) -> None:
+        """Flush, then close the publisher; raises the same errors as ``flush``. Closing twice has no further effect."""
+        self._core.is_closed = True
+        try:
+            await self.flush(timeout)
+        finally:
+            self._core.publisher.close()
+
+    async def __aenter__(self) -> AsyncEventProducer:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _bridge_here(self) -> LoopBridge:
+        """Return the bridge to the running loop: a service may run one after another."""
+        loop = asyncio.get_running_loop()
+        bridge = self._bridge
+        if bridge is None or bridge.loop is not loop:
+            if bridge is not None and bridge.loop.is_running():
+                raise RuntimeError("this producer is used in another event loop; make one for each loop")
+            self._bridge = LoopBridge(loop)
+            self._room.forget_waiters()
+            if bridge is not None:
+                self._bridge.adopt(bridge)
+            return self._bridge
+        return bridge

@@ -1,0 +1,96 @@
+"""Messages of events: checked against their contract, with one id each, and encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Final, NamedTuple, Protocol
+
+import uuid_utils
+
+from headrace.schemas import Contract, Envelope, Registry
+from headrace.schemas.annotations import IdRule
+from headrace.schemas.encode import encode
+from headrace.schemas.identity import derive_event_id
+from headrace.schemas.plain import text_of
+from headrace.schemas.validate import validate
+
+MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and on an ordering key
+
+
+class EventObject(Protocol):
+    """An instance of a dataclass, such as those that ``headrace contracts codegen`` writes."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+class EventMessage(NamedTuple):
+    """One event for the topic of *subject*, as a publisher takes it."""
+
+    subject: str
+    data: bytes
+    attributes: dict[str, str]
+    ordering_key: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of the payload, the attributes and the key."""
+        names = sum(len(name) + len(value) for name, value in self.attributes.items())
+        return len(self.data) + len(self.ordering_key) + names
+
+    def __repr__(self) -> str:
+        """Leave out values, which may be personal."""
+        return f"EventMessage({self.subject!r})"
+
+
+class EventMessages:
+    """Makes messages of the newest contracts in *registry*. *source* becomes ``ce-source``. Thread-safe."""
+
+    def __init__(self, registry: Registry, source: str, now: Callable[[], datetime] = utc_now) -> None:
+        self._registry = registry
+        self._source = _short_text(source, "source", 'name the application that publishes, such as "/checkout"')
+        self._now = now
+
+    def make(
+        self,
+        subject: str,
+        fields: Mapping[str, Any] | EventObject,
+        event_id: str | None = None,
+        ordering_key: str | None = None,
+    ) -> EventMessage:
+        """Return the message of one event; raises the errors of :meth:`producers.EventProducer.publish`."""
+        contract = self._registry.latest(subject)
+        event = validate(contract.record, fields)
+        attributes = self._envelope(contract, event, event_id).to_attributes()
+        key = ""
+        if ordering_key is not None:
+            key = _short_text(ordering_key, "ordering_key", "leave it out for any order")
+            attributes["ce-partitionkey"] = key
+        return EventMessage(contract.subject, encode(contract, event), attributes, key)
+
+    def _envelope(self, contract: Contract, event: Mapping[str, Any], event_id: str | None) -> Envelope:
+        if event_id is not None:
+            event_id = _short_text(event_id, "event_id", "give a text that no other event has, or leave it out")
+        derived = derive_event_id(contract, event)
+        if event_id is None:
+            event_id = derived or str(uuid_utils.uuid7())
+        elif contract.options.id_rule is not IdRule.TRUST and event_id != derived:
+            raise ValueError("event_id: not the id that the contract's identity gives; leave it out")
+        # This is the time in the payload: validation refuses a time with more digits than its type has.
+        return Envelope(event_id, contract.ref, contract.event_moment(event) or self._now(), self._source)
+
+
+def _short_text(value: object, name: str, remedy: str) -> str:
+    """Return *value* if an attribute can hold it. The error never contains the value."""
+    text = text_of(value)
+    try:
+        if text is not None and 1 <= len(text.encode()) <= MAX_ATTRIBUTE_BYTES:
+            return text
+    except UnicodeEncodeError:
+        pass  # raised below, without this error as its context, because this error holds the text
+    raise ValueError(f"{name}: not a text of 1 to {MAX_ATTRIBUTE_BYTES} bytes in UTF-8; {remedy}")
