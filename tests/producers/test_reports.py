@@ -114,7 +114,9 @@ def test_every_event_has_a_span_whose_context_is_in_the_message() -> None:
     assert {span.parent.span_id for span in events if span.parent} == {order.get_span_context().span_id}
     contexts = [span.get_span_context() for span in events]
     assert [message.attributes["traceparent"] for message in fake.messages] == [
-        f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}" for context in contexts if context
+        f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+        for context in contexts
+        if context
     ]
     assert attributes_of(events)[0] == {
         "messaging.system": "gcp_pubsub",

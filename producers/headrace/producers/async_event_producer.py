@@ -42,7 +42,14 @@ class AsyncEventProducer:
         on_error: OnError | None = None,
         tracer: Tracer | None = None,
     ) -> None:
-        self._core = ProducerCore(publisher, registry, source, now, Reporter(on_delivery, on_error), tracer)
+        self._core = ProducerCore(
+            publisher,
+            registry=registry,
+            source=source,
+            now=now,
+            reporter=Reporter(on_delivery, on_error),
+            tracer=tracer,
+        )
         self._room = AsyncRoom(Limits(max_outstanding_messages, max_outstanding_bytes))
         self._bridge: LoopBridge | None = None
 

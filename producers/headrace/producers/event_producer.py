@@ -47,7 +47,14 @@ class EventProducer:
         on_error: OnError | None = None,
         tracer: Tracer | None = None,
     ) -> None:
-        self._core = ProducerCore(publisher, registry, source, now, Reporter(on_delivery, on_error), tracer)
+        self._core = ProducerCore(
+            publisher,
+            registry=registry,
+            source=source,
+            now=now,
+            reporter=Reporter(on_delivery, on_error),
+            tracer=tracer,
+        )
 
     @classmethod
     def from_config(

@@ -27,6 +27,7 @@ class ProducerCore:
     def __init__(
         self,
         publisher: Publisher,
+        *,
         registry: Registry,
         source: str,
         now: Callable[[], datetime],
