@@ -18,22 +18,25 @@ from typing import Any, Final
 from benchmarks import commands, growth, idle, latency, many, pubsub_services
 from benchmarks.page import write_pages
 from benchmarks.plots import draw
+from headrace.dev.bench.children import in_child
 from headrace.dev.bench.machine import describe_machine
 from headrace.dev.bench.requirements import check_needs
-from headrace.dev.bench.run_bench import BenchPlan, in_child
+from headrace.dev.bench.run_bench import BenchPlan
 from headrace.dev.bench.run_bench import measure as measure_bench
 from headrace.dev.pubsub_services import is_google_emulator_installed
 
 ROOT: Final = Path(__file__).parent.parent
 FOLDER: Final = ROOT / "docs" / "reports" / "performance"
-PARTS: Final = ("bench", "latency", "idle", "many", "commands", "backfill", "pubsub", "growth")
+PARTS: Final = ("bench", "producer", "latency", "idle", "many", "commands", "backfill", "pubsub", "growth")
 
 
 def measure(part: str, quick: bool, count: int, beside: str | None, say: Callable[[str], None]) -> Any:
     """The figures of one part; *count* is how many subjects are many, *beside* the Python of another release."""
     match part:
         case "bench":
-            return measure_bench(BenchPlan.of(quick, steps=False, profile=True))
+            return measure_bench(BenchPlan.of(quick=quick, steps=False, profile=True, producer=False))
+        case "producer":
+            return measure_bench(BenchPlan.of(quick=quick, steps=False, profile=False, producer=True))
         case "latency":
             return {"rates": latency.measure(list(latency.SECONDS), say)}
         case "idle":

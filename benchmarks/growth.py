@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from headrace.dev.bench.run_bench import in_child
+from headrace.dev.bench.children import in_child
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,13 @@ from typer.testing import CliRunner
 from headrace.cli.app import app
 from headrace.dev.bench.bench_events import BOOKINGS, SUBJECTS, keep, kept, messages
 from headrace.dev.bench.bench_report import print_report
+from headrace.dev.bench.children import in_child
 from headrace.dev.bench.end_to_end import summed_up
 from headrace.dev.bench.figures import beside, ratio, spread, with_fallback
 from headrace.dev.bench.own_steps import Ours
 from headrace.dev.bench.peers import BenchFailedError, Run, measured
 from headrace.dev.bench.profiling import ROOT, where_it_went
 from headrace.dev.bench.requirements import BenchMissingError, check_needs
-from headrace.dev.bench.run_bench import in_child
 from headrace.dev.bench.step_costs import STEPS, WARM, compared, interleaved, timed
 from headrace.dev.bench.textbook import Textbook
 from headrace.dev.bench.ticks import Rate, Tick, Ticker, rate_of, read_ticks

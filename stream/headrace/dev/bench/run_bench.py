@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 import time
@@ -16,19 +15,20 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from headrace.dev.bench import end_to_end
+from headrace.dev.bench import end_to_end, producer_bench
 from headrace.dev.bench.bench_events import BOOKINGS, FLIGHTS, SUBJECTS, keep, messages
 from headrace.dev.bench.bench_report import print_report
+from headrace.dev.bench.children import environment_with, in_child
 from headrace.dev.bench.end_to_end import FULL, QUICK, Size
 from headrace.dev.bench.feed import feeding
 from headrace.dev.bench.figures import with_fallback
 from headrace.dev.bench.machine import describe_machine
-from headrace.dev.bench.peers import BenchFailedError, child, module, provision, watch
+from headrace.dev.bench.peers import child, module, provision, watch
+from headrace.dev.bench.producer_bench import ProducerSize
 from headrace.dev.bench.profiling import under_py_spy, where_it_went
 from headrace.dev.bench.step_costs import CHUNK, WARM
 from headrace.dev.bench.ticks import rate_of
 from headrace.dev.emulators import running_emulators
-from headrace.runtime.processes import python, run
 from headrace.runtime.scratch import scratch_folder
 from headrace.schemas.columns import PURE
 from headrace.schemas.registry import Registry
@@ -41,15 +41,21 @@ APPENDED: Final = 0.4  # of the chunks of the steps: emulators are slow
 
 @dataclass(frozen=True, slots=True)
 class BenchPlan:
-    """The extent of a benchmark: chunks of the steps, and the size of the rest, or None for the steps alone."""
+    """The extent of a benchmark: chunks of the steps, and the size of the rest, or None for the steps alone.
+
+    With *producer*, the producers alone are measured.
+    """
 
     chunks: int
     size: Size | None
     profile: bool
+    producer: ProducerSize | None = None
 
     @classmethod
-    def of(cls, quick: bool, steps: bool, profile: bool) -> BenchPlan:
+    def of(cls, *, quick: bool, steps: bool, profile: bool, producer: bool) -> BenchPlan:
         """Return the plan for the options."""
+        if producer:
+            return cls(0, None, profile=False, producer=producer_bench.QUICK if quick else producer_bench.FULL)
         size = None if steps else QUICK if quick else FULL
         return cls(chunks=6 if quick else 30, size=size, profile=profile)
 
@@ -77,14 +83,22 @@ def measure(plan: BenchPlan) -> dict[str, Any]:
         "measured_at": now.isoformat(timespec="seconds"),
         "machine": describe_machine(),
     }
+    if plan.producer is not None:
+        say("producers: the SDK, Google's client, and a naive loop ...")
+        figures["producer"] = producer_bench.measure(plan.producer, say)
+    else:
+        _measure_pipeline(plan, figures, now)
+    figures["seconds"] = round(time.monotonic() - began)
+    return figures
+
+
+def _measure_pipeline(plan: BenchPlan, figures: dict[str, Any], now: datetime) -> None:
     with tempfile.TemporaryDirectory(prefix="headrace-bench-events-") as name:
         events = {subject: Path(name) / subject for subject in SUBJECTS}
-        steps = {subject: _steps(subject, plan.chunks, file) for subject, file in events.items()}
+        steps = {subject: _steps(subject, plan.chunks, file, now) for subject, file in events.items()}
         figures |= {"steps": steps[BOOKINGS], "steps_of_flights": steps[FLIGHTS], "end_to_end": None, "profile": None}
         if plan.size is not None or plan.profile:
             _measure_on_emulators(plan, figures, steps, events)
-    figures["seconds"] = round(time.monotonic() - began)
-    return figures
 
 
 def _measure_on_emulators(
@@ -103,34 +117,17 @@ def _measure_on_emulators(
 @contextmanager
 def emulators() -> Iterator[Path]:
     """Start both emulators, set this process's environment to them, and make a folder for logs and journals."""
-    before = dict(os.environ)
-    with scratch_folder("headrace-bench-") as folder, running_emulators(folder) as running:
-        os.environ.update(running.environment)
-        try:
-            yield folder
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+    with (
+        scratch_folder("headrace-bench-") as folder,
+        running_emulators(folder) as running,
+        environment_with(running.environment),
+    ):
+        yield folder
 
 
-def in_child(name: str, *arguments: str, **environment: str) -> Any:
-    """Run the module *name* as a new process, and return the JSON that it prints.
-
-    Raises:
-        BenchFailedError: the process failed; its last line gives the reason.
-    """
-    done = run(python(name, *arguments), environment)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise BenchFailedError(
-            f"{name} {' '.join(arguments)} exited with code {done.returncode}; its last line: {last}"
-        )
-    return json.loads(done.stdout)
-
-
-def _steps(subject: str, chunks: int, events: Path) -> dict[str, Any]:
+def _steps(subject: str, chunks: int, events: Path, now: datetime) -> dict[str, Any]:
     say(f"steps of {subject}: {chunks} chunks through both paths ...")
-    keep(messages(Registry.load(SAMPLES), subject, (chunks + WARM) * CHUNK, datetime.now(UTC)), events)
+    keep(messages(Registry.load(SAMPLES), subject, (chunks + WARM) * CHUNK, now), events)
     compiled, fallback = (
         in_child("headrace.dev.bench.step_costs", subject, str(events), **pure) for pure in ({}, {PURE: "1"})
     )

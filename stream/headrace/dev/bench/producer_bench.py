@@ -1,0 +1,129 @@
+"""``headrace bench --producer``: the SDK beside Google's client and the naive loop, in turns, on one Pub/Sub."""
+
+from __future__ import annotations
+
+import pickle
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from headrace.core.resource_names import Names
+from headrace.dev.bench.bench_events import BOOKINGS, FLIGHTS
+from headrace.dev.bench.children import environment_with, in_child
+from headrace.dev.bench.figures import ratio, spread
+from headrace.dev.bench.producer_contender import Contender
+from headrace.dev.demo.bookings import bookings
+from headrace.dev.demo.flights import flights
+from headrace.dev.emulators import running_pubsub
+from headrace.dev.pubsub_services import PubsubService
+from headrace.runtime.google_clients import PUBSUB, open_gapic_publisher
+from headrace.runtime.scratch import scratch_folder
+
+RATE: Final = 1_000.0  # events a second of the measurement of latency
+DIFFERENT: Final = 2_000
+_PROJECT: Final = "bench-producer"
+_CONTENDER: Final = "headrace.dev.bench.producer_contender"
+_NAMES: Final = {"flights": FLIGHTS, "bookings": BOOKINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerSize:
+    """Rounds, and events of one run of each contender."""
+
+    rounds: int
+    fast: int
+    naive: int
+    on_schedule: int
+
+
+QUICK: Final = ProducerSize(rounds=3, fast=10_000, naive=100, on_schedule=2_000)
+FULL: Final = ProducerSize(rounds=7, fast=50_000, naive=300, on_schedule=10_000)
+
+
+def measure(size: ProducerSize, say: Callable[[str], None]) -> dict[str, Any]:
+    """Return the figures of all contenders."""
+    service = PubsubService.chosen()
+    with (
+        scratch_folder("headrace-bench-producer-") as folder,
+        running_pubsub(folder, service) as address,
+        environment_with({PUBSUB: address}),
+    ):
+        events = _events(folder)
+        _make_topics()
+        figures: dict[str, Any] = {"pubsub": service.value, "rounds": size.rounds}
+        for name, subject in _NAMES.items():
+            figures[name] = _of_subject(name, subject, size, events[subject], say)
+        figures["latency_ms"] = _latency(size, events[FLIGHTS], say)
+    return figures
+
+
+def _of_subject(
+    name: str, subject: str, size: ProducerSize, events: Path, say: Callable[[str], None]
+) -> dict[str, Any]:
+    runs: dict[Contender, list[Mapping[str, float]]] = {each: [] for each in Contender}
+    for number in range(size.rounds):
+        turn = list(Contender) if number % 2 else list(reversed(Contender))
+        for contender in turn:
+            count = size.naive if contender is Contender.NAIVE else size.fast
+            run = in_child(_CONTENDER, contender, _PROJECT, subject, str(count), str(events))
+            say(f"  {name:<9} {contender:<6} {run['eps']:>9,.0f} events/s {run['cpu_us']:>8.1f} us")
+            runs[contender].append(run)
+    return _summed_up(runs)
+
+
+def _summed_up(runs: Mapping[Contender, list[Mapping[str, float]]]) -> dict[str, Any]:
+    """Return medians, and the ratios of pairs of one round."""
+    rates = {each: [run["eps"] for run in runs[each]] for each in Contender}
+    figures: dict[str, Any] = {f"{each}_eps": round(spread(rates[each]).median) for each in Contender}
+    figures |= {f"{each}_cpu_us": round(spread([run["cpu_us"] for run in runs[each]]).median, 1) for each in Contender}
+    for peer in (Contender.BARE, Contender.NAIVE):
+        times = ratio(rates[Contender.OURS], rates[peer])
+        figures |= {f"times_{peer}": round(times.median, 2), f"times_{peer}_quartiles": times.rounded(2)}
+    return figures
+
+
+def _latency(size: ProducerSize, events: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    found: dict[Contender, list[tuple[float, float]]] = {Contender.OURS: [], Contender.BARE: []}
+    for number in range(size.rounds):
+        turn = list(found) if number % 2 else list(reversed(found))
+        for contender in turn:
+            took = in_child(
+                _CONTENDER,
+                contender,
+                _PROJECT,
+                FLIGHTS,
+                str(size.on_schedule),
+                str(events),
+                str(RATE),
+            )
+            percents = statistics.quantiles(took, n=100, method="inclusive")
+            found[contender].append((percents[49], percents[98]))
+            say(f"  latency   {contender:<6} p50 {percents[49]:.1f} ms, p99 {percents[98]:.1f} ms")
+    figures: dict[str, Any] = {"rate": RATE}
+    for contender, of_it in found.items():
+        figures[f"{contender}_p50"] = round(statistics.median(p50 for p50, _ in of_it), 1)
+        figures[f"{contender}_p99"] = round(statistics.median(p99 for _, p99 in of_it), 1)
+    return figures
+
+
+def _events(folder: Path) -> dict[str, Path]:
+    """Write the fields of the events of each subject to a file, because making them takes longer than measuring."""
+    now = datetime.now(UTC)
+    made = {
+        FLIGHTS: list(flights(DIFFERENT, now)),
+        BOOKINGS: [fields for _, fields in bookings(DIFFERENT, now, versions=(2,))],
+    }
+    files = {subject: folder / f"{subject}.events" for subject in made}
+    for subject, file in files.items():
+        file.write_bytes(pickle.dumps(made[subject]))
+    return files
+
+
+def _make_topics() -> None:
+    client = open_gapic_publisher()
+    for subject in _NAMES.values():
+        client.create_topic(name=Names(_PROJECT).topic(subject))
+    client.transport.close()
