@@ -105,3 +105,67 @@ def test_the_broker_serves_googles_clients(project: pytest.Pytester) -> None:
         """
     )
     project.runpytest_subprocess("--ignore", "contracts").assert_outcomes(passed=1)
+
+
+OWN_TEST = """
+from datetime import UTC, datetime
+
+import pytest
+from headrace.producers import PublishError
+
+FLIGHT = {"carrier": "UA", "flight": 1, "origin": "EWR", "destination": "IAH", "distance_miles": 1400,
+          "scheduled_at": datetime(2026, 1, 2, tzinfo=UTC), "cancelled": False}
+
+
+def test_is_published(fake_producer):
+    fake_producer.publish("flight_departed", FLIGHT)
+    fake_producer.publish("flight_departed", {**FLIGHT, "flight": 2})
+    fake_producer.assert_published("flight_departed", flight=2, carrier="UA")
+    fake_producer.assert_published("flight_departed", times=2)
+    fake_producer.assert_published("booking_created", times=0)
+
+
+def test_a_failure_reaches_the_application(fake_producer):
+    fake_producer.fail(ConnectionError("no broker"))
+    fake_producer.publish("flight_departed", FLIGHT)
+    fake_producer.publish("flight_departed", {**FLIGHT, "flight": 2})
+    with pytest.raises(PublishError, match="1 event was not published"):
+        fake_producer.flush()
+    fake_producer.assert_published("flight_departed", flight=2)
+
+
+def test_says_what_was_published_instead(fake_producer):
+    fake_producer.publish("flight_departed", FLIGHT)
+    fake_producer.assert_published("flight_departed", flight=7)
+
+
+def test_is_as_the_golden_file_has_it(fake_producer, headrace_golden):
+    fake_producer.publish("flight_departed", FLIGHT)
+    headrace_golden(fake_producer, "golden/flights.json")
+"""
+
+
+def test_the_fixtures_of_producers_need_only_the_setting(project: pytest.Pytester) -> None:
+    project.makeini("[pytest]\nheadrace_contracts = contracts\n")
+    project.makepyfile(test_own=OWN_TEST)
+    done = project.runpytest_subprocess("test_own.py")
+    done.assert_outcomes(passed=2, failed=2)
+    done.stdout.fnmatch_lines(
+        [
+            "*flight_departed: expected 1 with {'flight': 7}, got 0; published:",
+            "*  1. {'flight': 1}",
+            "*flights.json: not found; to write it anew, run pytest with --headrace-update-golden*",
+        ]
+    )
+
+
+def test_a_golden_file_is_written_on_request_and_then_compared(project: pytest.Pytester) -> None:
+    project.makeini("[pytest]\nheadrace_contracts = contracts\n")
+    file = project.makepyfile(test_own=OWN_TEST)
+    golden = ["test_own.py", "-k", "golden"]
+    project.runpytest_subprocess(*golden, "--headrace-update-golden").assert_outcomes(passed=1)
+    project.runpytest_subprocess(*golden).assert_outcomes(passed=1)
+    file.write_text(OWN_TEST.replace('"flight": 1,', '"flight": 3,'))
+    done = project.runpytest_subprocess(*golden)
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(["*flights.json: the events differ; *", '*-      "flight": 1,', '*+      "flight": 3,'])

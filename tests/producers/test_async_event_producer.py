@@ -44,7 +44,7 @@ class Held(FakePublisher):
             for future in first:
                 thread.submit(future.set_result, "id")
 
-    def fail(self, error: Exception) -> None:
+    def fail_all(self, error: Exception) -> None:
         for future in self.held:
             future.set_exception(error)
         self.held.clear()
@@ -219,7 +219,7 @@ def test_a_flush_reports_what_is_late_and_what_failed() -> None:
         futures = [await producer.publish(SUBJECT, a_flight()) for _ in range(2)]
         with pytest.raises(TimeoutError, match="2 events are still under way; they may arrive yet"):
             await producer.flush(0.01)
-        held.fail(RuntimeError("no broker"))
+        held.fail_all(RuntimeError("no broker"))
         with pytest.raises(PublishError, match=r"2 events were not published \(RuntimeError\)"):
             await producer.close()
         assert [type(future.exception()) for future in futures] == [RuntimeError] * 2

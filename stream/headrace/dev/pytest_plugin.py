@@ -1,41 +1,31 @@
-"""Plugin of pytest: cases beside contracts as tests, and fixtures for tests of an application.
+"""Plugin of pytest: cases beside contracts as tests, and fixtures for tests of an application with tables.
 
-pytest imports this module in every environment that has Headrace, so it imports the rest only when it is used. Without
-``headrace_contracts`` in pytest's configuration it collects nothing.
+The SDK's plugin has the setting ``headrace_contracts`` and the fixtures of producers. Without the setting, nothing is
+collected. pytest imports this module in every environment that has Headrace, so it imports the rest only when it is
+used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+
+from headrace.producers.pytest_plugin import contracts_folder, needed_folder
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from headrace.dev.contract_tests.memory_table import MemoryTable
     from headrace.dev.contract_tests.run_cases import ReadyCase
-    from headrace.producers.testing import FakePublisher
     from headrace.schemas.registry import Registry
-
-SETTING: Final = "headrace_contracts"
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the setting that names the folder of the contracts."""
-    parser.addini(SETTING, "Folder of Headrace's contracts; its *.test.yaml are collected.", type="paths", default=[])
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a setting that names several folders."""
-    _folder(config)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect files of cases in the folder of the contracts."""
-    folder = _folder(parent.config)
+    folder = contracts_folder(parent.config)
     if folder is None or not file_path.is_relative_to(folder):
         return None
     from headrace.dev.contract_tests.find_cases import is_case_file
@@ -55,7 +45,7 @@ class CasesCollector(pytest.File):
         from headrace.errors import HeadraceError
 
         try:
-            folder = contracts_beside(self.path) or _folder_needed(self.config)
+            folder = contracts_beside(self.path) or needed_folder(self.config)
             cases = ready_cases(CaseFile.read(self.path), load_contracts(folder))
         except HeadraceError as error:
             raise self.CollectError(str(error)) from None
@@ -89,22 +79,6 @@ class NewTable(Protocol):
 
 
 @pytest.fixture
-def fake_publisher() -> FakePublisher:
-    """Return a publisher that records messages, for an ``EventProducer``."""
-    from headrace.producers.testing import FakePublisher
-
-    return FakePublisher()
-
-
-@pytest.fixture(scope="session")
-def headrace_registry(pytestconfig: pytest.Config) -> Registry:
-    """Return the contracts of the folder that ``headrace_contracts`` names."""
-    from headrace.config.settings import load_contracts
-
-    return load_contracts(_folder_needed(pytestconfig))
-
-
-@pytest.fixture
 def headrace_table(headrace_registry: Registry) -> NewTable:
     """Return a function that makes tables in memory, which the steps of the engine fill."""
     from headrace.dev.contract_tests.memory_table import MemoryTable
@@ -124,17 +98,3 @@ def headrace_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_pubsub(tmp_path_factory.mktemp("headrace-broker")) as address, pytest.MonkeyPatch.context() as patch:
         patch.setenv(PUBSUB, address)
         yield address
-
-
-def _folder(config: pytest.Config) -> Path | None:
-    folders: list[Path] = config.getini(SETTING)
-    if len(folders) > 1:
-        raise pytest.UsageError(f"{SETTING}: {len(folders)} folders; name one")
-    return folders[0] if folders else None
-
-
-def _folder_needed(config: pytest.Config) -> Path:
-    folder = _folder(config)
-    if folder is None:
-        raise pytest.UsageError(f"{SETTING}: missing; name the folder of the contracts in pytest's configuration")
-    return folder
