@@ -112,9 +112,9 @@ ONLY: Final = {
     "dlt": r"$",
     "capacity": r"planning\.capacity\.(simulation|plot)",
     "local": r"dev\.",
-    "pytest": r"dev\.pytest_plugin$",
+    "pytest": r"(dev|producers)\.pytest_plugin$",
     "engine": "",
-    "headrace-producers": r"producers|cli\.commands\.publish$",
+    "headrace-producers": r"producers|cli\.commands\.publish$|dev\.(bench|pytest_plugin)",
     "headrace-schemas": "",
 }
 

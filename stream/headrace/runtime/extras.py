@@ -21,6 +21,7 @@ MODULES: Final = {
         "google.cloud.bigquery",
         "google.cloud.bigquery_storage_v1",
         "google.cloud.monitoring_v3",
+        "google.cloud.pubsub_v1",
         "google.cloud.storage",
         "google.protobuf",
         "google.pubsub_v1",
