@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Both begin with `make setup`.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
-COMPILED := headrace._columns, headrace._json
+COMPILED := headrace._columns, headrace._json, headrace._encoder
 TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 
 .PHONY: setup demo sanitize fuzz mutation check moments test test-all production-check terraform-check faults torture chaos soak outage dags bench wheels clean

@@ -16,10 +16,9 @@ from headrace.producers.in_flight import InFlight
 from headrace.producers.publisher import ProducerClosedError, Publisher, PubSubPublisher
 from headrace.schemas import Contract, Envelope, Registry
 from headrace.schemas.annotations import IdRule
-from headrace.schemas.encode import encode
+from headrace.schemas.encode_event import encode_event
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.plain import text_of
-from headrace.schemas.validate import validate
 
 MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and on an ordering key
 
@@ -122,13 +121,13 @@ class EventProducer:
         if self._closed:
             raise ProducerClosedError("this producer is closed; make a new one")
         contract = self._registry.latest(subject)
-        event = validate(contract.record, fields)
-        attributes = self._envelope(contract, event, event_id).to_attributes()
+        event = encode_event(contract, fields)
+        attributes = self._envelope(contract, event.values, event_id).to_attributes()
         key = ""
         if ordering_key is not None:
             key = _short_text(ordering_key, "ordering_key", "leave it out for any order")
             attributes["ce-partitionkey"] = key
-        future = self._publisher.publish(contract.subject, encode(contract, event), attributes, key)
+        future = self._publisher.publish(contract.subject, event.datum, attributes, key)
         self._in_flight.add(future)
         return future
 
