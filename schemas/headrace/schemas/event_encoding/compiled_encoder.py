@@ -55,19 +55,13 @@ _KNOWN: Final[dict[Known, Any]] = {
 MAX_CALLS: Final = 200  # of containers within one another; pure Python encodes what is deeper
 
 
-def compiled_encoder(program: EventProgram, kept: int) -> Encode | None:
-    """Return the function that encodes an event by *program*; None without the compiled module.
+def compiled_encoder(module: Any, program: EventProgram, kept: int) -> Encode:
+    """Return the function of the compiled *module* that encodes an event by *program*.
 
     It returns the datum and the *kept* values, with MISSING for one that the event leaves out. It returns None for an
     event of which it is not sure: one that is refused, that is too large, or that has values of classes that it does
     not know. It never runs code of a value, except the attributes of a dataclass.
-
-    Raises:
-        CompiledModuleError: the compiled module was built from other sources than the Python code.
     """
-    module: Any = encoder_module()
-    if module is None:
-        return None
     encode: Encode = module.Encoder(*program, tuple(_KNOWN[each] for each in Known), kept).encode
     return encode
 

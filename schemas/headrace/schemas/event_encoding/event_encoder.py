@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headrace.schemas.event_encoding.compiled_encoder import compiled_encoder
+from headrace.schemas.event_encoding.compiled_encoder import compiled_encoder, encoder_module
 from headrace.schemas.event_encoding.encoded_event import EncodedEvent, EncodeFields
 from headrace.schemas.event_encoding.event_program import MAX_KEPT, compile_program
 from headrace.schemas.event_encoding.kept_values import kept_values, needed_paths, values_by_name
@@ -20,10 +20,11 @@ def compile_event_encoder(record: Record, identity: Sequence[str], rule: EventTi
     Raises:
         CompiledModuleError: the compiled module was built from other sources than the Python code.
     """
-    paths = needed_paths(identity, rule)[:MAX_KEPT]
-    encode = compiled_encoder(compile_program(record, paths), len(paths))
-    if encode is None:
+    module = encoder_module()
+    if module is None:
         return None
+    paths = needed_paths(identity, rule)[:MAX_KEPT]
+    encode = compiled_encoder(module, compile_program(record, paths), len(paths))
     kept = kept_values(record, paths)
 
     def encode_fields(fields: object) -> EncodedEvent | None:

@@ -139,8 +139,7 @@ class _Writer:
         self.names: list[str] = []
         self._kept = kept
         self._around = {path[:length] for path in kept for length in range(len(path))}
-        self._records: dict[int, int] = {}
-        self._shared: dict[tuple[int, int], int] = {}  # records that are named, by their ids
+        self._shared: dict[tuple[int, int], int] = {}  # records that are named again, by their ids
 
     def op(self, type_: Type, path: Path | None, optional: int = _NOT_OPTIONAL) -> int:
         """Add the op of a type and all below it; returns its index. *path* is None if nothing below it is kept."""
@@ -153,11 +152,11 @@ class _Writer:
         self.ops.append(b"")
         if path is None and isinstance(type_, Record):
             self._shared[shared] = here
-        code, first, count, a, b = self._operands(type_, path, here)
+        code, first, count, a, b = self._operands(type_, path)
         self.ops[here] = _OP.pack(code, optional, first, count, a, b)
         return here
 
-    def _operands(self, type_: Type, path: Path | None, here: int) -> tuple[Code, int, int, int, int]:
+    def _operands(self, type_: Type, path: Path | None) -> tuple[Code, int, int, int, int]:
         match type_:
             case Scalar(kind):
                 return Code[kind.name], 0, 0, 0, 0
@@ -173,16 +172,15 @@ class _Writer:
             case Union():
                 return self._union(type_)
             case Record():
-                return self._record(type_, path, here)
+                return self._record(type_, path)
             case Recursive():
-                return Code.RECURSIVE, 0, 0, self._records[id(type_.record)], most_levels(type_.record)
+                return Code.RECURSIVE, 0, 0, self.op(type_.record, None), most_levels(type_.record)
             case Optional():
                 raise TypeError("an optional type within an optional type")
             case _:
                 assert_never(type_)
 
-    def _record(self, record: Record, path: Path | None, here: int) -> tuple[Code, int, int, int, int]:
-        self._records[id(record)] = here
+    def _record(self, record: Record, path: Path | None) -> tuple[Code, int, int, int, int]:
         steps = [(field, *self._step(field, path)) for field in record.written]
         first, slot = len(self.steps), 0
         for field, op, constant, kept in steps:
