@@ -44,6 +44,7 @@ test-all: test ## and all that talks on Google's emulator, a real schema registr
 fuzz: setup ## a million payloads that are no good, and the report; some minutes
 	@$(BIN)/python -m tests.fuzz --report
 	@$(BIN)/python -m tests.fuzz.json_texts --count 1000000
+	@$(BIN)/python -m tests.fuzz.event_values --count 1000000
 	@$(BIN)/python -m tests.fuzz.framed_payloads
 
 sanitize: setup ## what is written in C, under the address and undefined-behaviour sanitizers of gcc; some minutes

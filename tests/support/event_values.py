@@ -1,4 +1,4 @@
-"""Events as callers get them wrong: values of other types, extremes, subclasses that lie, containers within themselves."""
+"""Events as callers get them wrong: values of other types, extremes, lying subclasses, containers in themselves."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ class Zone(tzinfo):
     def utcoffset(self, _: datetime | None) -> timedelta:
         raise ValueError("no offset")
 
+    def dst(self, _: datetime | None) -> timedelta:
+        raise ValueError("no offset")
+
+    def tzname(self, _: datetime | None) -> str:
+        raise ValueError("no name")
+
 
 class EqualKey(str):
     """A name that says it is every other one."""
@@ -49,7 +55,7 @@ class Thing:
     at: Any = MOMENT
 
 
-Point = collections.namedtuple("Point", "f0 f1")  # noqa: PYI024 a caller has it like this
+Point = collections.namedtuple("Point", "f0 f1")
 
 
 def _uuid_of(number: Any) -> UUID:
@@ -266,11 +272,19 @@ def _reshaped(random: Random, value: Any) -> Any:
         case dict():
             return random.choice([_without, _with_more, _with_text_keys, _with_equal_key])(random, dict(value))
         case list():
-            return random.choice([tuple, iter, collections.deque, set, lambda each: [*each, object()]])(
-                [each for each in value if type(each) not in (dict, list, bytearray)]
-            )
+            items = [each for each in value if type(each) not in (dict, list, bytearray)]
+            return random.choice(_CONTAINERS)(items)
         case _:
             return [value]
+
+
+_CONTAINERS: list[Callable[[list[Any]], Any]] = [
+    tuple,
+    iter,
+    collections.deque,
+    set,
+    lambda each: [*each, object()],
+]
 
 
 def _without(random: Random, value: dict[Any, Any]) -> Any:
