@@ -1,4 +1,4 @@
-"""Loading of the compiled modules, which stand in the way of nothing: without one, pure Python does the same."""
+"""Loading of the compiled modules. Without one, pure Python does the same, more slowly."""
 
 from __future__ import annotations
 

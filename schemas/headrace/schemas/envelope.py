@@ -115,14 +115,19 @@ def _shared_attributes(schema: SchemaRef, source: str) -> dict[str, str]:
     }
 
 
-@lru_cache(_MOMENTS)
 def to_rfc3339(moment: datetime) -> str:
     """Write an aware time in UTC with ``Z``, without losing digits and without needless ones.
 
     >>> to_rfc3339(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     '2026-01-02T03:04:05Z'
     """
-    return moment.astimezone(UTC).isoformat()[:-6] + "Z"
+    return _text_in_utc(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+
+
+@lru_cache(_MOMENTS)
+def _text_in_utc(moment: datetime) -> str:
+    """Write a time in UTC: of two equal times in another zone one may be an hour later."""
+    return moment.isoformat()[:-6] + "Z"
 
 
 def to_micros(moment: datetime) -> int:

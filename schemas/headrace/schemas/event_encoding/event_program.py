@@ -142,7 +142,7 @@ class _Writer:
         self._shared: dict[tuple[int, int], int] = {}  # records that are named again, by their ids
 
     def op(self, type_: Type, path: Path | None, optional: int = _NOT_OPTIONAL) -> int:
-        """Add the op of a type and all below it; returns its index. *path* is None if nothing below it is kept."""
+        """Add the op of a type and all below it; returns its index. Without a *path* nothing below it is kept."""
         if isinstance(type_, Optional):
             return self.op(type_.item, path, _NULL_FIRST if type_.null_first else _NULL_LAST)
         shared = (id(type_), optional)
