@@ -282,7 +282,7 @@ _CONTAINERS: list[Callable[[list[Any]], Any]] = [
     tuple,
     iter,
     collections.deque,
-    set,
+    lambda each: {len(each)},
     lambda each: [*each, object()],
 ]
 

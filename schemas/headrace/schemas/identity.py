@@ -33,7 +33,8 @@ def derive_event_id(contract: Contract, fields: Mapping[str, Any]) -> str | None
     *fields* must be the result of :func:`headrace.schemas.validate.validate`. The contract's version does not affect
     the id: an event keeps its id when its contract gets a new version.
     """
-    return contract.derive_id(fields) if contract.derive_id else None
+    derive = contract.derive_id
+    return derive(fields) if derive else None
 
 
 def compile_identity(subject: str, named: Sequence[Field]) -> DeriveId:

@@ -16,7 +16,7 @@
     X(FIXED) X(ENUM) X(DECIMAL) X(RECORD) X(ARRAY) X(MAP) X(UNION) X(RECURSIVE)
 enum encoder_code { ENCODER_CODES(ENUMERATOR) ENCODER_CODE_COUNT };
 
-/* Classes of Python whose exact instances the encoder knows, as bits; OTHER has every other class. */
+/* Classes of Python whose exact instances show the branch of a union, as bits; OTHER has every other class. */
 #define ENCODER_CLASSES(X) \
     X(OF_BOOL) X(OF_INT) X(OF_FLOAT) X(OF_STR) X(OF_BYTES) X(OF_DATE) X(OF_TIME) X(OF_DATETIME) X(OF_DECIMAL) \
     X(OF_UUID) X(OF_LIST)
@@ -24,8 +24,8 @@ enum encoder_class { ENCODER_CLASSES(ENUMERATOR) OTHER };
 
 /* What Python gives the encoder beside the tables; the order of the tuple `known`. */
 #define ENCODER_KNOWN(X) \
-    X(DATETIME_TYPE) X(DATE_TYPE) X(TIME_TYPE) X(TIMEZONE_TYPE) X(DECIMAL_TYPE) X(UUID_TYPE) X(UTC_ZONE) X(UTC_EPOCH) \
-    X(LOCAL_EPOCH) X(JSON_FAULT) X(CLASS_FIELDS) X(ABSENT)
+    X(DATETIME_TYPE) X(DATE_TYPE) X(TIME_TYPE) X(TIMEZONE_TYPE) X(DECIMAL_TYPE) X(UUID_TYPE) X(ZONEINFO_TYPE) X(UTC_ZONE) \
+    X(UTC_EPOCH) X(LOCAL_EPOCH) X(JSON_FAULT) X(CLASS_FIELDS) X(ABSENT)
 enum encoder_known { ENCODER_KNOWN(ENUMERATOR) ENCODER_KNOWN_COUNT };
 
 enum { MAX_BYTES = 1048576, MAX_ITEMS = 100000, MAX_CALLS = 200, MAX_KEPT = 64, MAX_PRECISION = 76 };

@@ -1,3 +1,4 @@
+/* Scalars. Of numbers, texts and bytes the content is read without code of their class, which may be a subclass. */
 #include "machine.h"
 
 static const int64_t SECONDS_OF_DAY = 86400, MICROS = 1000000;
@@ -15,7 +16,7 @@ static outcome attribute(machine *vm, PyObject *value, int name, int64_t *number
 
 static outcome whole(PyObject *value, int64_t *number) {
     int overflow = 0;
-    if (!PyLong_CheckExact(value)) return UNSURE;
+    if (!PyLong_Check(value) || PyBool_Check(value)) return UNSURE;
     *number = PyLong_AsLongLongAndOverflow(value, &overflow);
     return overflow ? UNSURE : ENCODED;
 }
@@ -29,7 +30,7 @@ static outcome encode_whole(machine *vm, PyObject *value, int64_t limit) {
 
 static outcome floating(PyObject *value, double *number) {
     int64_t held;
-    if (PyFloat_CheckExact(value)) {
+    if (PyFloat_Check(value)) {
         *number = PyFloat_AsDouble(value);
         return ENCODED;
     }
@@ -66,14 +67,16 @@ static outcome encode_double(machine *vm, PyObject *value) {
 
 static outcome encode_string(machine *vm, PyObject *value) {
     Py_ssize_t length;
-    if (!PyUnicode_CheckExact(value)) return UNSURE;
+    if (!PyUnicode_Check(value)) return UNSURE;
     const char *text = PyUnicode_AsUTF8AndSize(value, &length);
     return text == NULL ? after_exception() : put_text(vm, text, length);
 }
 
 static outcome encode_json(machine *vm, PyObject *value) {
-    if (!PyUnicode_CheckExact(value)) return UNSURE;
-    PyObject *fault = PyObject_CallFunctionObjArgs(known(vm, JSON_FAULT), value, NULL);
+    PyObject *text = PyUnicode_Check(value) ? PyUnicode_FromObject(value) : NULL; /* an exact copy of a subclass's */
+    if (text == NULL) return PyErr_Occurred() ? after_exception() : UNSURE;
+    PyObject *fault = PyObject_CallFunctionObjArgs(known(vm, JSON_FAULT), text, NULL);
+    Py_DECREF(text);
     if (fault == NULL) return after_exception();
     bool good = fault == Py_None;
     Py_DECREF(fault);
@@ -109,7 +112,7 @@ static outcome halves(machine *vm, PyObject *number, uint64_t half[2]) {
 }
 
 static outcome encode_uuid(machine *vm, PyObject *value) {
-    if (PyUnicode_CheckExact(value)) return encode_uuid_text(vm, value);
+    if (PyUnicode_Check(value)) return encode_uuid_text(vm, value);
     if (!is_exactly(vm, value, UUID_TYPE)) return UNSURE;
     PyObject *number = PyObject_GetAttr(value, vm->program->attributes[INT_NAME]);
     if (number == NULL) return after_exception();
@@ -126,15 +129,17 @@ static outcome encode_uuid(machine *vm, PyObject *value) {
 }
 
 static outcome encode_bytes(machine *vm, PyObject *value, int64_t size) {
-    if (!PyBytes_CheckExact(value)) return UNSURE;
+    if (!PyBytes_Check(value)) return UNSURE;
     Py_ssize_t length = PyBytes_Size(value);
     if (size == NONE) return put_text(vm, PyBytes_AsString(value), length);
     return length == size ? put_bytes(vm, PyBytes_AsString(value), length) : UNSURE;
 }
 
 static outcome encode_enum(machine *vm, const op *as, PyObject *value) {
-    if (!PyUnicode_CheckExact(value)) return UNSURE;
-    PyObject *found = PyDict_GetItemWithError(PyTuple_GetItem(vm->program->objects, as->a), value);
+    PyObject *text = PyUnicode_Check(value) ? PyUnicode_FromObject(value) : NULL; /* no subclass's own hash is asked */
+    if (text == NULL) return PyErr_Occurred() ? after_exception() : UNSURE;
+    PyObject *found = PyDict_GetItemWithError(PyTuple_GetItem(vm->program->objects, as->a), text);
+    Py_DECREF(text);
     if (found == NULL) return PyErr_Occurred() ? after_exception() : UNSURE;
     return put_long(vm, PyLong_AsLong(found));
 }
@@ -171,7 +176,8 @@ static outcome encode_time(machine *vm, PyObject *value, bool as_millis) {
 static outcome check_zone(machine *vm, PyObject *value, bool zoned) {
     PyObject *zone = PyObject_GetAttr(value, vm->program->attributes[TZINFO_NAME]);
     if (zone == NULL) return after_exception();
-    bool known_zone = zone == known(vm, UTC_ZONE) || is_exactly(vm, zone, TIMEZONE_TYPE);
+    bool known_zone = zone == known(vm, UTC_ZONE) || is_exactly(vm, zone, TIMEZONE_TYPE) ||
+                      is_exactly(vm, zone, ZONEINFO_TYPE);
     bool good = zoned ? known_zone : zone == Py_None;
     Py_DECREF(zone);
     return good ? ENCODED : UNSURE;

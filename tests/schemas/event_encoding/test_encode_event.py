@@ -39,6 +39,7 @@ from tests.support.builders import (
     a_record,
     encode,
 )
+from tests.support.callers import Data, Real, Text, Whole
 from tests.support.covering_events import covering_events
 from tests.support.event_values import SIMPLE, as_callers_give_it, difference, hostile_event, in_python
 from tests.support.strategies import FIXED_PROFILE, contracts, events
@@ -160,6 +161,8 @@ def test_every_extreme_is_encoded_as_pure_python_does_or_refused_by_it(name: str
         (a_decimal(4, 2, 40), Decimal("-1.28")), (a_decimal(76, 38), Decimal("-" + "9" * 38 + "." + "9" * 38)),
         (TIMESTAMP, MOMENT.astimezone(timezone(timedelta(hours=5)))), (TIMESTAMP, datetime.max.replace(tzinfo=UTC)),
         (MILLIS, datetime.min.replace(tzinfo=UTC)), ({"type": "array", "items": "int"}, (1, 2)), (JSON, '{"a": [1]}'),
+        (TIMESTAMP, MOMENT.replace(tzinfo=ZoneInfo("Europe/Berlin"))), ("string", Text("seat")), (ENUM, Text("S1")),
+        (JSON, Text("[1]")), ("bytes", Data(b"seat")), ("int", Whole(5)), ("double", Real(0.5)), ("float", Whole(5)),
         (["null", "int", "string"], "s"), (["null", "int", "string"], {"int": 7}), (["string"], "\U0001f6eb"),
     ],
     ids=str,

@@ -9,6 +9,7 @@ from enum import IntEnum
 from types import ModuleType
 from typing import Any, Final, TypeAlias
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from headrace.schemas.compiled_modules import load_compiled, values_of
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
@@ -30,12 +31,13 @@ class Known(IntEnum):
     TIMEZONE_TYPE = 3
     DECIMAL_TYPE = 4
     UUID_TYPE = 5
-    UTC_ZONE = 6
-    UTC_EPOCH = 7
-    LOCAL_EPOCH = 8
-    JSON_FAULT = 9
-    CLASS_FIELDS = 10
-    ABSENT = 11
+    ZONEINFO_TYPE = 6
+    UTC_ZONE = 7
+    UTC_EPOCH = 8
+    LOCAL_EPOCH = 9
+    JSON_FAULT = 10
+    CLASS_FIELDS = 11
+    ABSENT = 12
 
 
 _KNOWN: Final[dict[Known, Any]] = {
@@ -45,6 +47,7 @@ _KNOWN: Final[dict[Known, Any]] = {
     Known.TIMEZONE_TYPE: timezone,
     Known.DECIMAL_TYPE: Decimal,
     Known.UUID_TYPE: UUID,
+    Known.ZONEINFO_TYPE: ZoneInfo,
     Known.UTC_ZONE: UTC,
     Known.UTC_EPOCH: EPOCH,
     Known.LOCAL_EPOCH: EPOCH.replace(tzinfo=None),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from headrace.schemas.event_encoding.event_program import Path
 from headrace.schemas.message_rules.event_moment import field_at
 from headrace.schemas.message_rules.event_time import EventTimeRule, FieldTime
-from headrace.schemas.model import INSTANTS, MISSING, Enumeration, Kind, Record, Scalar, Type, bare
+from headrace.schemas.model import INSTANTS, MISSING, Kind, Record, Scalar, Type, bare
 from headrace.schemas.validate import check
 
 Convert: TypeAlias = Callable[[Any], Any]
-_AS_GIVEN: Final = frozenset({Kind.BOOLEAN, Kind.INT, Kind.LONG, Kind.STRING, Kind.BYTES, Kind.DATE})
+_EXACT: Final = {Kind.INT: int, Kind.LONG: int, Kind.STRING: str, Kind.BYTES: bytes}
 
 
 class KeptValue(NamedTuple):
@@ -78,11 +79,16 @@ def _convert(type_: Type, path: Path) -> Convert | None:
         return value if type(value) is datetime and value.tzinfo is UTC else checked(value)
 
     match bare(type_):
-        case Enumeration():
+        case Scalar(Kind.BOOLEAN | Kind.DATE):
             return None
-        case Scalar(kind) if kind in _AS_GIVEN:
-            return None
+        case Scalar(kind) if kind in _EXACT:
+            return partial(_exact, _EXACT[kind], checked)
         case Scalar(kind) if kind in INSTANTS:
             return instant
         case _:
             return checked
+
+
+def _exact(wanted: type, checked: Convert, value: Any) -> Any:
+    """Return a value of exactly the class *wanted*."""
+    return value if type(value) is wanted else checked(value)
