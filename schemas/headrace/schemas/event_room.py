@@ -6,9 +6,7 @@ reading of an event ends soon after it is larger than any event may be, long bef
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Final
 
 from headrace.schemas.errors import InvalidEventError
@@ -19,14 +17,14 @@ _COUNTS: Final = 2  # times that a byte may be counted: as an item, and as a fie
 _left: Final[ContextVar[list[int] | None]] = ContextVar("bytes that the event may still have", default=None)
 
 
-@contextmanager
-def limited() -> Iterator[None]:
-    """Limit what is read within it; without it there is no limit."""
-    token = _left.set([_COUNTS * MAX_EVENT_BYTES])
-    try:
-        yield
-    finally:
-        _left.reset(token)
+def limit() -> Token[list[int] | None]:
+    """Limit what is read until :func:`end` gets the result; otherwise there is no limit."""
+    return _left.set([_COUNTS * MAX_EVENT_BYTES])
+
+
+def end(limited: Token[list[int] | None]) -> None:
+    """End a limit."""
+    _left.reset(limited)
 
 
 def spend(count: int, path: str) -> None:

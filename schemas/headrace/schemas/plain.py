@@ -159,6 +159,11 @@ def class_attributes(class_: type) -> tuple[tuple[str, Any], ...]:
     return () if any(_LYING & _MEMBERS(each).keys() for each in class_.__mro__[:-1]) else names
 
 
+def class_branch(class_: type) -> str | None:
+    """Return the name that a dataclass has for its record in unions, as :func:`branch_of` finds it for an instance."""
+    return text_of(getattr(class_, BRANCH_NAME, None)) if class_attributes(class_) else None
+
+
 def _uuid(value: UUID) -> str:
     return str(value if type(value) is UUID else UUID(int=value.int))
 

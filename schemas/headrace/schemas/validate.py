@@ -12,8 +12,9 @@ from contextvars import ContextVar
 from decimal import Decimal as Number
 from typing import Any, Final, TypeAlias
 
+from headrace.schemas import event_room
 from headrace.schemas.errors import InvalidEventError
-from headrace.schemas.event_room import limited, spend
+from headrace.schemas.event_room import spend
 from headrace.schemas.model import (
     MAX_ITEMS,
     MISSING,
@@ -46,8 +47,11 @@ def validate(record: Record, fields: object) -> dict[str, Any]:
     Raises:
         InvalidEventError: a value does not fit, or there is more than an event may hold; names the first one.
     """
-    with limited():
+    limited = event_room.limit()
+    try:
         return _check_record(record, fields, "")
+    finally:
+        event_room.end(limited)
 
 
 def _check_record(record: Record, fields: object, path: str) -> dict[str, Any]:

@@ -161,12 +161,22 @@ static outcome encode_tagged(machine *vm, const op *of, PyObject *value) {
     return got;
 }
 
+/* Encode an instance of a dataclass, whose class names the branch. */
+static outcome encode_instance(machine *vm, const op *of, PyObject *value) {
+    PyObject *name = PyObject_CallFunctionObjArgs(known(vm, CLASS_BRANCH), (PyObject *)Py_TYPE(value), NULL);
+    if (name == NULL) return after_exception();
+    int32_t number = PyUnicode_CheckExact(name) ? number_of(vm, of, name) : -1;
+    Py_DECREF(name);
+    return number < 0 ? UNSURE : encode_branch(vm, vm->program->branches + of->first + number, value);
+}
+
 static outcome encode_union(machine *vm, const op *of, PyObject *value) {
     if (value == Py_None) return of->b == NONE ? UNSURE : put_long(vm, of->b);
     if (PyDict_CheckExact(value)) return encode_tagged(vm, of, value);
     enum encoder_class class = class_of(vm, value);
+    if (class == OTHER) return encode_instance(vm, of, value);
     const branch *fitting = NULL;
-    for (int32_t each = of->first; class != OTHER && each < of->first + of->count; each++) {
+    for (int32_t each = of->first; each < of->first + of->count; each++) {
         const branch *one = vm->program->branches + each;
         if (!(one->classes >> class & 1)) continue;
         if (fitting != NULL) return UNSURE; /* whether the value fits both is for pure Python */

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -190,6 +190,20 @@ LINES = {"type": "array", "items": a_record("Line", ("sku", "string"), ("unit-pr
 def test_instances_of_dataclasses_are_encoded_by_the_compiled_module() -> None:
     contract = a_contract(("lines", LINES))
     assert_same(contract, Order([Line("a", 5), {"sku": "b"}, Line("c")]))
+
+
+@dataclass
+class Card:
+    number: str
+    AVRO_NAME: ClassVar[str] = "Card"
+
+
+@NEEDS_C
+def test_a_class_names_the_branch_of_its_instances() -> None:
+    records = [a_record("Cash", ("number", "string")), a_record("Card", ("number", "string"))]
+    contract = a_contract(("paid", ["null", *records]))
+    assert_same(contract, {"paid": Card("4111"), "at": MOMENT})
+    assert compiled(contract, {"paid": Line("a"), "at": MOMENT}) is None
 
 
 @NEEDS_C

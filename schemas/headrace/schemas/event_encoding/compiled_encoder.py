@@ -17,7 +17,7 @@ from headrace.schemas.envelope import EPOCH
 from headrace.schemas.event_encoding.event_program import MAX_KEPT, MAX_PRECISION, Class, Code, EventProgram
 from headrace.schemas.json_text import json_fault
 from headrace.schemas.model import MAX_ITEMS, MISSING
-from headrace.schemas.plain import class_attributes
+from headrace.schemas.plain import class_attributes, class_branch
 
 Encode: TypeAlias = Callable[[object], "tuple[Any, ...] | None"]
 
@@ -37,7 +37,8 @@ class Known(IntEnum):
     LOCAL_EPOCH = 9
     JSON_FAULT = 10
     CLASS_FIELDS = 11
-    ABSENT = 12
+    CLASS_BRANCH = 12
+    ABSENT = 13
 
 
 _KNOWN: Final[dict[Known, Any]] = {
@@ -53,6 +54,7 @@ _KNOWN: Final[dict[Known, Any]] = {
     Known.LOCAL_EPOCH: EPOCH.replace(tzinfo=None),
     Known.JSON_FAULT: json_fault,
     Known.CLASS_FIELDS: class_attributes,
+    Known.CLASS_BRANCH: class_branch,
     Known.ABSENT: MISSING,
 }
 MAX_CALLS: Final = 200  # of containers within one another; pure Python encodes what is deeper
