@@ -1,7 +1,7 @@
 /* Records, lists, maps and unions. Nothing of Python runs while a dict is read, so each is read in one moment. */
 #include "machine.h"
 
-/* Return the number of a field of a record, or of a branch, by its *name*, which is an exact str; -1 for another name. */
+/* Return the number of a record's field, or of a branch, by its *name*, which is an exact str; -1 for another name. */
 static int32_t number_of(const machine *vm, const op *of, PyObject *name) {
     PyObject *numbers = PyTuple_GetItem(vm->program->objects, of->a);
     PyObject *found = PyDict_GetItemWithError(numbers, name);
@@ -73,7 +73,8 @@ static outcome encode_field(machine *vm, const step *field, Py_ssize_t base) {
 static outcome encode_record(machine *vm, const op *record, PyObject *value) {
     Py_ssize_t base = push_slots(vm, record->b);
     if (base < 0) return RAISED;
-    outcome got = PyDict_CheckExact(value) ? hold_dict(vm, record, value, base) : hold_instance(vm, record, value, base);
+    bool is_dict = PyDict_CheckExact(value);
+    outcome got = is_dict ? hold_dict(vm, record, value, base) : hold_instance(vm, record, value, base);
     for (int32_t each = record->first; got == ENCODED && each < record->first + record->count; each++) {
         got = encode_field(vm, vm->program->steps + each, base);
     }

@@ -24,8 +24,8 @@ enum encoder_class { ENCODER_CLASSES(ENUMERATOR) OTHER };
 
 /* What Python gives the encoder beside the tables; the order of the tuple `known`. */
 #define ENCODER_KNOWN(X) \
-    X(DATETIME_TYPE) X(DATE_TYPE) X(TIME_TYPE) X(TIMEZONE_TYPE) X(DECIMAL_TYPE) X(UUID_TYPE) X(ZONEINFO_TYPE) X(UTC_ZONE) \
-    X(UTC_EPOCH) X(LOCAL_EPOCH) X(JSON_FAULT) X(CLASS_FIELDS) X(CLASS_BRANCH) X(ABSENT)
+    X(DATETIME_TYPE) X(DATE_TYPE) X(TIME_TYPE) X(TIMEZONE_TYPE) X(DECIMAL_TYPE) X(UUID_TYPE) X(ZONEINFO_TYPE) \
+    X(UTC_ZONE) X(UTC_EPOCH) X(LOCAL_EPOCH) X(JSON_FAULT) X(CLASS_FIELDS) X(CLASS_BRANCH) X(ABSENT)
 enum encoder_known { ENCODER_KNOWN(ENUMERATOR) ENCODER_KNOWN_COUNT };
 
 enum { MAX_BYTES = 1048576, MAX_ITEMS = 100000, MAX_CALLS = 200, MAX_KEPT = 64, MAX_PRECISION = 76 };
@@ -37,7 +37,7 @@ enum { NOT_OPTIONAL, NULL_FIRST, NULL_LAST, NONE = -1 };
 typedef struct {
     int32_t code, optional;
     int32_t first, count;
-    int32_t a; /* RECORD, ENUM, UNION: index of its dict of numbers by name; ARRAY, MAP: its items; RECURSIVE: the record; or a number */
+    int32_t a; /* RECORD, ENUM, UNION: its dict of numbers by name; ARRAY, MAP: items; RECURSIVE: record; or a number */
     int32_t b; /* RECORD: fields that have a value; ARRAY, MAP: single; UNION: index of null; RECURSIVE: levels */
 } op;
 

@@ -10,21 +10,23 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from headrace.schemas.event_encoding.event_program import Path
 from headrace.schemas.message_rules.event_moment import field_at
 from headrace.schemas.message_rules.event_time import EventTimeRule, FieldTime
-from headrace.schemas.model import INSTANTS, MISSING, Kind, Record, Scalar, Type, bare
+from headrace.schemas.model import INSTANTS, MISSING, Kind, Record, Type, bare
 from headrace.schemas.validate import check
 
 Convert: TypeAlias = Callable[[Any], Any]
-_EXACT: Final = {Kind.INT: int, Kind.LONG: int, Kind.STRING: str, Kind.BYTES: bytes}
+_EXACT: Final[dict[Any, type]] = {Kind.INT: int, Kind.LONG: int, Kind.STRING: str, Kind.BYTES: bytes}
 
 
 class KeptValue(NamedTuple):
     """A field of a record: the *place* of its value among those kept, and the fields *within* that are kept too.
 
-    *convert* returns a value as :func:`headrace.schemas.validate.check` does; None if it is so already.
+    *convert* returns a value as :func:`headrace.schemas.validate.check` does; a value of the class *exact* is so
+    already. A field with fields within has neither.
     """
 
     name: str
     place: int
+    exact: type | None
     convert: Convert | None
     within: tuple[KeptValue, ...]
 
@@ -49,46 +51,29 @@ def kept_values(record: Record, paths: Sequence[Path], around: Path = ()) -> tup
 
 
 def _kept_value(record: Record, paths: Sequence[Path], place: int, path: Path) -> KeptValue:
-    field = field_at(record, path)
-    within = kept_values(record, paths, path)
-    return KeptValue(path[-1], place, None if within or field is None else _convert(field.type, path), within)
+    field, within = field_at(record, path), kept_values(record, paths, path)
+    if within or field is None:
+        return KeptValue(path[-1], place, None, None, within)
+    kind = getattr(bare(field.type), "kind", None)
+    convert = partial(_instant if kind in INSTANTS else check, field.type, path=".".join(path))
+    return KeptValue(path[-1], place, _EXACT.get(kind), convert, ())
+
+
+def _instant(type_: Type, value: Any, path: str) -> Any:
+    return value if type(value) is datetime and value.tzinfo is UTC else check(type_, value, path)
 
 
 def values_by_name(fields: tuple[KeptValue, ...], encoded: tuple[Any, ...]) -> dict[str, Any]:
     """Return the kept values by name, without absent fields; *encoded* is what the compiled module returned."""
     found = {}
-    for name, place, convert, within in fields:
+    for name, place, exact, convert, within in fields:
         value = encoded[place]
-        if value is MISSING:
+        if type(value) is exact:
+            found[name] = value
+        elif value is MISSING:
             continue
-        if convert is not None:
-            value = convert(value)
-        elif within and value is not None:
-            value = values_by_name(within, encoded)
-        found[name] = value
+        elif convert is not None:
+            found[name] = convert(value)
+        else:
+            found[name] = None if value is None else values_by_name(within, encoded)
     return found
-
-
-def _convert(type_: Type, path: Path) -> Convert | None:
-    """Return the function that makes a value exact; the module has accepted the value before."""
-
-    def checked(value: Any) -> Any:
-        return check(type_, value, ".".join(path))
-
-    def instant(value: Any) -> Any:
-        return value if type(value) is datetime and value.tzinfo is UTC else checked(value)
-
-    match bare(type_):
-        case Scalar(Kind.BOOLEAN | Kind.DATE):
-            return None
-        case Scalar(kind) if kind in _EXACT:
-            return partial(_exact, _EXACT[kind], checked)
-        case Scalar(kind) if kind in INSTANTS:
-            return instant
-        case _:
-            return checked
-
-
-def _exact(wanted: type, checked: Convert, value: Any) -> Any:
-    """Return a value of exactly the class *wanted*."""
-    return value if type(value) is wanted else checked(value)
