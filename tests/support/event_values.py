@@ -224,19 +224,24 @@ def as_callers_give_it(type_: Type, value: Any) -> Any:
 
 
 def _copied(random: Random, value: Any, own: dict[int, Any]) -> Any:
-    """A copy whose dicts have their keys in any order, as new objects; *own* gets its containers by their ids."""
+    """A copy whose dicts have their keys in any order, or as new objects; *own* gets its containers by their ids."""
     match value:
         case dict():
             entries = [*value.items()]
             if random.random() < 0.2:
                 random.shuffle(entries)
-            copy: Any = {str(key.encode(), "utf-8"): _copied(random, each, own) for key, each in entries}
+            new = random.random() < 0.5
+            copy: Any = {_text(key, new): _copied(random, each, own) for key, each in entries}
         case list():
             copy = [_copied(random, each, own) for each in value]
         case _:
             return value
     own[id(copy)] = copy
     return copy
+
+
+def _text(key: str, is_new: bool) -> str:
+    return str(key.encode(), "utf-8") if is_new else key
 
 
 def _changed(random: Random, value: Any, own: dict[int, Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection, Iterable
 from enum import IntEnum
+from sys import intern
 from typing import Any, Final, NamedTuple, TypeAlias, assert_never
 
 from headrace.schemas.defaults import encode_value
@@ -185,7 +186,7 @@ class _Writer:
         first, slot = len(self.steps), 0
         for field, op, constant, kept in steps:
             self.steps.append(_STEP.pack(op, constant, bool(field.single), kept, slot))
-            self.names.append(field.name)
+            self.names.append(intern(field.name))  # as the names in code are, so that they are the same object
             slot += op != NONE
         known = {field.name: number for number, (field, op, *_) in enumerate(steps) if op != NONE}
         return Code.RECORD, first, len(steps), self._object(known), slot
