@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Both begin with `make setup`.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
-COMPILED := headrace._columns, headrace._json
+COMPILED := headrace._columns, headrace._json, headrace._encoder
 TERRAFORM := $(firstword $(shell command -v terraform tofu 2>/dev/null))
 
 .PHONY: setup demo sanitize fuzz mutation check moments test test-all production-check terraform-check faults torture chaos soak outage dags bench wheels clean
@@ -44,6 +44,7 @@ test-all: test ## and all that talks on Google's emulator, a real schema registr
 fuzz: setup ## a million payloads that are no good, and the report; some minutes
 	@$(BIN)/python -m tests.fuzz --report
 	@$(BIN)/python -m tests.fuzz.json_texts --count 1000000
+	@$(BIN)/python -m tests.fuzz.event_values --count 1000000
 	@$(BIN)/python -m tests.fuzz.framed_payloads
 
 sanitize: setup ## what is written in C, under the address and undefined-behaviour sanitizers of gcc; some minutes

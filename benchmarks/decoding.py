@@ -18,7 +18,8 @@ from typing import Any
 import fastavro
 
 from headrace.core.message import Message
-from headrace.schemas.columns import PURE, Columns
+from headrace.schemas.columns import Columns
+from headrace.schemas.compiled_modules import PURE
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.registry import Contract, Registry, parse_contract

@@ -20,7 +20,7 @@ from benchmarks import contracts
 from headrace.core.resource_names import Names
 from headrace.producers.transport.limits import BATCH_SECONDS
 from headrace.runtime.google_clients import open_gapic_publisher
-from headrace.schemas.encode import encode
+from headrace.schemas.encode_event import encode_event
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract
 
@@ -43,7 +43,7 @@ def message(contract: Contract, number: int, due: datetime) -> PubsubMessage:
     """One flight, scheduled for the moment at which it is sent."""
     fields: dict[str, Any] = {**FLIGHT, "flight": number % 9999, "scheduled_at": due}
     attributes = Envelope(f"event-{number}", contract.ref, due, "/bench").to_attributes()
-    return PubsubMessage(data=encode(contract, fields), attributes=attributes)
+    return PubsubMessage(data=encode_event(contract, fields).datum, attributes=attributes)
 
 
 def send(project: str, rate: float, count: int, start: float) -> list[float]:

@@ -120,13 +120,19 @@ def try_out(wheel: Path) -> None:
 
 
 def decode_sample() -> None:
-    """Decode a sample event, and the same cut off, by the compiled decoder; fail where that cannot be done."""
+    """Encode a sample event by the compiled encoder, and decode it, and the same cut off, by the compiled decoder.
+
+    Fails where that cannot be done.
+    """
     from headrace.schemas import columns, encode, registry, samples  # of the wheel, which a build does without
 
     contract = registry.Registry.load(samples.SAMPLES).latest("flight_departed")
     module = columns.compiled_module()
     these = columns.CompiledColumns(contract.record, module)
     payload = encode.encode(contract, FLIGHT)
+    encoded = contract.event_encoder and contract.event_encoder(FLIGHT)
+    if not encoded or encoded.datum != payload:
+        raise SystemExit("the compiled encoder does not encode the sample")
     refused = these.read([contract.record] * 2, [payload, payload[:-1]])
     these.finish()
     if [(each.message, each.error.path) for each in refused] != [(1, "cancelled")]:

@@ -23,6 +23,10 @@ EXTENSIONS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
         ("native/json/*.c", "native/columns/text.c"),
         "the pure-Python fallback reads events in JSON: the same results, several times slower",
     ),
+    "headrace._encoder": (
+        ("native/encoder/*.c",),
+        "pure Python checks and encodes events: the same results, many times slower",
+    ),
 }
 FLAGS: Final = ["-O2", "-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra"]
 PLATFORM: Final = "HEADRACE_WHEEL_PLATFORM"  # environment: the platform tag of a wheel that is compiled for another

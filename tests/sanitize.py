@@ -18,6 +18,8 @@ WITHOUT = "not given_back and not fallback"
 TESTS = [
     "tests/schemas/test_decoder.py",
     "tests/schemas/json_encoding",
+    "tests/schemas/event_encoding",
+    "tests/producers/test_producer_values.py",
     "tests/schemas/test_unions.py",
     "tests/schemas/test_lists.py",
     "tests/schemas/test_json_text.py",
@@ -47,12 +49,13 @@ def main() -> int:
         if problems:
             sys.exit("\n".join(problems))
         environment = {**os.environ, **sanitized(directory)}
-        loaded = "import headrace._columns as c; print(c.__file__)"
+        loaded = "import headrace._encoder as c; print(c.__file__)"
         for command in (
             ["-c", loaded],
             ["-m", "pytest", "-q", *TESTS, "-k", WITHOUT],
             ["-m", "tests.fuzz", "--count", "20000"],
             ["-m", "tests.fuzz.json_texts", "--count", "100000"],
+            ["-m", "tests.fuzz.event_values", "--count", "100000"],
         ):
             ended = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment)
             if ended.returncode:

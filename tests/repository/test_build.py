@@ -40,7 +40,8 @@ def test_with_a_compiler_one_wheel_serves_every_python_from_3_11_on(tmp_path: Pa
         pytest.skip("no C compiler here")
 
     assert [name for name in files if re.fullmatch(r"headrace_schemas-0.1.0-cp311-abi3-\w+\.whl", name)]
-    assert [name for name in files if re.fullmatch(r"headrace/_columns\.\S+", name)]
+    for module in ("_columns", "_json", "_encoder"):
+        assert [name for name in files if re.fullmatch(rf"headrace/{module}\.\S+", name)]
     assert "warning" not in output
 
 

@@ -7,7 +7,8 @@ from structlog.testing import capture_logs
 
 from headrace.runtime.logs import warn_of_fallback
 from headrace.schemas import columns
-from headrace.schemas.columns import PURE, decoder_kind
+from headrace.schemas.columns import decoder_kind
+from headrace.schemas.compiled_modules import PURE
 from tests.support.readers import NEEDS_C
 
 

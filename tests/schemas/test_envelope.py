@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from headrace.schemas.envelope import Envelope, SchemaRef, from_micros, to_micros, to_rfc3339
 from headrace.schemas.errors import MalformedEnvelopeError
-from tests.support.builders import an_envelope
+from tests.support.builders import MOMENT, an_envelope
 from tests.support.strategies import FIXED_PROFILE
 
 SUBJECTS = st.from_regex(r"[a-z][a-z0-9_]{2,99}", fullmatch=True)
@@ -170,3 +171,18 @@ def test_a_time_of_any_zone_is_written_in_utc() -> None:
     there = timezone(timedelta(hours=5, minutes=30))
 
     assert to_rfc3339(datetime(2026, 1, 1, 2, 0, 0, 10, there)) == "2025-12-31T20:30:00.000010Z"
+
+
+def test_events_of_one_contract_and_source_have_attributes_of_their_own() -> None:
+    one, other = an_envelope(event_id="one"), an_envelope(event_id="other", event_time=MOMENT.replace(year=2027))
+    first = one.to_attributes()
+    first["ce-source"] = "/changed"
+    assert other.to_attributes()["ce-id"] == "other"
+    assert Envelope.from_attributes(one.to_attributes()) == one
+    assert Envelope.from_attributes(other.to_attributes()) == other
+
+
+def test_two_equal_times_of_the_hour_that_clocks_show_twice_are_two_moments() -> None:
+    early = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert early == early.replace(fold=1)
+    assert (to_rfc3339(early), to_rfc3339(early.replace(fold=1))) == ("2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z")

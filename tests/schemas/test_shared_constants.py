@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from headrace.schemas.columns import compiled_module
+from headrace.schemas.compiled_modules import compare_constants
 from headrace.schemas.errors import CompiledModuleError
-from headrace.schemas.shared_constants import check_constants, shared_constants
+from headrace.schemas.shared_constants import shared_constants
 from tests.support.readers import NEEDS_C
 
 
@@ -44,7 +45,7 @@ def test_a_difference_is_named_with_the_remedy(group: str, name: str, value: int
         constants[group][name] = value
 
     with pytest.raises(CompiledModuleError, match=rf"_columns: .*differs in {group} \({name}\); rebuild: make setup"):
-        check_constants(a_module(constants))
+        compare_constants(a_module(constants), shared_constants())
 
 
 def test_a_module_without_constants_is_refused_when_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -313,7 +313,7 @@ def test_an_error_in_a_record_names_its_path_or_its_type() -> None:
     for value, place in (([], ""), ({7: 1}, " (a key)"), (Unreadable(), "")):
         for path, name in (("seats[3]", "seats[3]"), ("", "Row")):
             with pytest.raises(InvalidEventError) as raised:
-                validate(row, value, path)  # type: ignore[arg-type]
+                check(row, value, path)
             assert raised.value.path == name + place
 
 
@@ -329,5 +329,5 @@ def test_an_unknown_field_name_is_shown_up_to_128_characters(path: str, prefix: 
     row = a_contract(("field", ROW)).record.fields[0].type
     for count in (127, 128, 129):
         with pytest.raises(InvalidEventError, match="the contract has no such field; known are seat") as raised:
-            validate(row, {"x" * count: 1}, path)  # type: ignore[arg-type]
+            check(row, {"x" * count: 1}, path)
         assert raised.value.path == prefix + "x" * min(count, 128)

@@ -77,7 +77,7 @@ def covering_values(type_: Type, depth: int = 0) -> Iterator[Any]:
         case Enumeration(symbols):
             yield from symbols
         case Fixed(size):
-            yield bytes(range(size))
+            yield bytes(number % 256 for number in range(size))
         case Decimal(precision, scale):
             yield Number(1).scaleb(-scale, _WIDE)
             yield Number(10**precision - 1).scaleb(-scale, _WIDE)

@@ -10,10 +10,9 @@ import uuid_utils
 
 from headrace.schemas import Contract, Envelope, Registry
 from headrace.schemas.annotations import IdRule
-from headrace.schemas.encode import encode
+from headrace.schemas.encode_event import encode_event
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.plain import text_of
-from headrace.schemas.validate import validate
 
 MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and on an ordering key
 
@@ -65,13 +64,13 @@ class EventMessages:
     ) -> EventMessage:
         """Return the message of one event; raises the errors of :meth:`producers.EventProducer.publish`."""
         contract = self._registry.latest(subject)
-        event = validate(contract.record, fields)
-        attributes = self._envelope(contract, event, event_id).to_attributes()
+        event = encode_event(contract, fields)
+        attributes = self._envelope(contract, event.values, event_id).to_attributes()
         key = ""
         if ordering_key is not None:
             key = _short_text(ordering_key, "ordering_key", "leave it out for any order")
             attributes["ce-partitionkey"] = key
-        return EventMessage(contract.subject, encode(contract, event), attributes, key)
+        return EventMessage(contract.subject, event.datum, attributes, key)
 
     def _envelope(self, contract: Contract, event: Mapping[str, Any], event_id: str | None) -> Envelope:
         if event_id is not None:

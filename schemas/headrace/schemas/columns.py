@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import Any, Final, NamedTuple, Protocol, assert_never
 
+from headrace.schemas.compiled_modules import PURE, fallback_wanted, load_compiled
 from headrace.schemas.containers import FAILURES, NO_BRANCH, joined, placed
 from headrace.schemas.content import content_plan
 from headrace.schemas.decimal_limits import too_many_digits, wrong_length
@@ -24,10 +24,8 @@ from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS, Decimal, Kind, R
 from headrace.schemas.program import INSTRUCTION_BYTES, OPERAND_OFFSET, Place, Program, compile_program
 from headrace.schemas.resolve import resolve_record
 from headrace.schemas.scalars import BOUNDS, Read, scalar_reader
-from headrace.schemas.shared_constants import Status, check_constants
+from headrace.schemas.shared_constants import Status, shared_constants
 from headrace.schemas.union_readers import UNREADABLE
-
-PURE: Final = "HEADRACE_PURE"  # environment variable: any value but 0 selects the pure-Python fallback
 
 UNBOUNDED: Final = 2**62  # bytes of columns
 _BUG: Final = "this is a bug, please report it"
@@ -76,19 +74,7 @@ def compiled_module() -> Any:
     Raises:
         CompiledModuleError: the module was built from other sources than the Python code.
     """
-    if fallback_wanted():
-        return None
-    try:
-        module = import_module("headrace._columns")
-    except ImportError:
-        return None
-    check_constants(module)
-    return module
-
-
-def fallback_wanted() -> bool:
-    """Return whether the environment selects the pure-Python fallback."""
-    return os.environ.get(PURE, "0") not in ("", "0")
+    return load_compiled("headrace._columns", shared_constants)
 
 
 def decoder_kind() -> str:

@@ -26,6 +26,7 @@ from headrace.schemas.containers import (
     single_reader,
 )
 from headrace.schemas.errors import UndecodableError
+from headrace.schemas.event_room import MAX_EVENT_BYTES
 from headrace.schemas.headers import FIRST_BYTES, header_before, two_readings
 from headrace.schemas.model import MAX_COLUMN_BYTES, Decimal, Fixed, Kind, Record, Scalar, Type
 from headrace.schemas.no_list import NO_LIST
@@ -48,7 +49,7 @@ from headrace.schemas.subtree_readers import Nest, charged, item_cost, nested_re
 from headrace.schemas.union_readers import choice_reader, member_reader
 from headrace.schemas.varint import Malformed, read_long
 
-MAX_PAYLOAD_BYTES: Final = 1_048_576
+MAX_PAYLOAD_BYTES: Final = MAX_EVENT_BYTES
 
 Decode: TypeAlias = Callable[[bytes], list[Any]]
 

@@ -10,8 +10,8 @@ from typing import Any
 import fastavro
 
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
-from headrace.schemas.errors import InvalidEventError, UndecodableError
-from headrace.schemas.headers import FIRST_BYTES
+from headrace.schemas.errors import InvalidEventError
+from headrace.schemas.headers import FIRST_BYTES, header_before, two_readings
 from headrace.schemas.registry import Contract
 
 
@@ -27,8 +27,8 @@ def encode(contract: Contract, fields: Mapping[str, Any], schema: Any = None) ->
         raise InvalidEventError(
             contract.subject, f"an event of {len(data)} bytes", f"send at most {MAX_PAYLOAD_BYTES}; split it"
         )
-    if schema is None and data[0] in FIRST_BYTES:
-        _refuse_two_readings(contract, data)
+    if schema is None:
+        refuse_two_readings(contract, data)
     return data
 
 
@@ -49,12 +49,16 @@ def guarded(contract: Contract, encoded: Callable[[], bytes]) -> bytes:
     ) from None
 
 
-def _refuse_two_readings(contract: Contract, data: bytes) -> None:
-    """Refuse bytes that the job would refuse because they are also a datum behind a known header."""
-    try:
-        contract.decode(data)
+def refuse_two_readings(contract: Contract, data: bytes) -> None:
+    """Refuse bytes that the job would refuse because they are also a datum behind a known header.
+
+    Raises:
+        InvalidEventError: there are two readings.
+    """
+    if data[0] not in FIRST_BYTES or contract.record.datum:
         return
-    except UndecodableError as error:
-        why, setting = error.why, error.setting  # only these: the error's context may hold the bytes
-    remedy = f"{contract.notation.words(setting)}, or change what the event begins with"
-    raise InvalidEventError(contract.subject, f"its bytes are {why}", remedy)
+    header = header_before(data, contract.decode_datum)
+    if header is not None:
+        error = two_readings(header.length)
+        remedy = f"{contract.notation.words(error.setting)}, or change what the event begins with"
+        raise InvalidEventError(contract.subject, f"its bytes are {error.why}", remedy)

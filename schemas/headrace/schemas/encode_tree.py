@@ -99,7 +99,7 @@ def _single(encode: Encoder, single: str) -> Encoder:
 def _field(field: Field) -> tuple[str, Encoder, bytes | None]:
     """Return a field's name, its encoder and its default."""
     if not is_stored(field.type):
-        nothing = b"\x00" * bool(field.single) + _unstored(field.type)
+        nothing = unstored_bytes(field)
         return field.name, lambda value: nothing, nothing
     encode = _single(tree_encoder(field.type), field.single)
     return field.name, encode, None if field.default is MISSING else encode(field.default)
@@ -147,12 +147,16 @@ def _leaf(schema: Any) -> Encoder:
     return encode
 
 
+def unstored_bytes(field: Field) -> bytes:
+    """Return the bytes of a field without a column: null, or a record without values."""
+    return b"\x00" * bool(field.single) + _unstored(field.type)
+
+
 def _unstored(type_: Type) -> bytes:
-    """Return the bytes of a value of a field without a column: null, or a record without values."""
     match type_:
         case Optional(null_first=null_first):
             return b"\x00" if null_first else b"\x02"
         case Record():
-            return b"".join(b"\x00" * bool(field.single) + _unstored(field.type) for field in type_.written)
+            return b"".join(map(unstored_bytes, type_.written))
         case _:
             raise TypeError("a type that has a column")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from headrace.schemas.errors import MalformedEnvelopeError, UnreadableTextError
 from headrace.schemas.times import read_instant
@@ -23,6 +24,8 @@ MICROSECOND = timedelta(microseconds=1)
 _REFERENCE = re.compile(r"headrace:((?!goog)[a-z][a-z0-9_]{2,99}):([1-9][0-9]{0,5})")
 # The draft uses content-type, its example ce-datacontenttype, and the Go SDK Content-Type: write the first, read all.
 _CONTENT_TYPE_NAMES = ("content-type", "ce-datacontenttype")
+_MOMENTS = 1024  # times whose text is kept: an event's time is in its id and in its envelope
+_SENDERS = 256  # pairs of a contract and a source whose attributes are kept
 MAX_ID_BYTES = 1024  # the service's limit on an attribute's value
 
 
@@ -67,15 +70,10 @@ class Envelope:
 
     def to_attributes(self) -> dict[str, str]:
         """Write the envelope as Pub/Sub attributes."""
-        return {
-            "ce-specversion": SPEC_VERSION,
-            "ce-id": self.event_id,
-            "ce-type": self.schema.subject,
-            "ce-time": to_rfc3339(self.event_time),
-            "ce-source": self.source,
-            "ce-dataschema": str(self.schema),
-            "content-type": CONTENT_TYPE,
-        }
+        attributes = _shared_attributes(self.schema, self.source).copy()
+        attributes["ce-id"] = self.event_id
+        attributes["ce-time"] = to_rfc3339(self.event_time)
+        return attributes
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, str]) -> Envelope:
@@ -103,13 +101,33 @@ class Envelope:
         return cls(event_id, schema, _event_time(attributes), _required(attributes, "ce-source"))
 
 
+@lru_cache(_SENDERS)
+def _shared_attributes(schema: SchemaRef, source: str) -> dict[str, str]:
+    """Return the attributes that all events of a contract and a source share, with empty ones for the others."""
+    return {
+        "ce-specversion": SPEC_VERSION,
+        "ce-id": "",
+        "ce-type": schema.subject,
+        "ce-time": "",
+        "ce-source": source,
+        "ce-dataschema": str(schema),
+        "content-type": CONTENT_TYPE,
+    }
+
+
 def to_rfc3339(moment: datetime) -> str:
     """Write an aware time in UTC with ``Z``, without losing digits and without needless ones.
 
     >>> to_rfc3339(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     '2026-01-02T03:04:05Z'
     """
-    return moment.astimezone(UTC).isoformat()[:-6] + "Z"
+    return _text_in_utc(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+
+
+@lru_cache(_MOMENTS)
+def _text_in_utc(moment: datetime) -> str:
+    """Write a time in UTC: of two equal times in another zone one may be an hour later."""
+    return moment.isoformat()[:-6] + "Z"
 
 
 def to_micros(moment: datetime) -> int:

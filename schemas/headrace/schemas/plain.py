@@ -24,6 +24,8 @@ FIELD_NAME: Final = "avro"  # in the metadata of a dataclass's field: the name t
 BRANCH_NAME: Final = "AVRO_NAME"  # of a dataclass: the name of its record in unions
 _CLASSES: Final = 1024  # dataclasses whose fields are remembered
 _NAME: Final = type.__dict__["__name__"].__get__  # a metaclass may override it
+_MEMBERS: Final = type.__dict__["__dict__"].__get__
+_LYING: Final = frozenset({"__class__", "__getattribute__"})
 _ALL: Final = slice(None)
 
 
@@ -144,6 +146,22 @@ def fields_of(value: object, path: str) -> list[tuple[Any, Any]] | None:
 def branch_of(value: object, path: str) -> str | None:
     """Return the name that a dataclass has for its record in unions."""
     return ask(_branch, value, path)
+
+
+def class_attributes(class_: type) -> tuple[tuple[str, Any], ...]:
+    """Return each attribute of a dataclass with the name of its field, as :func:`fields_of` reads its instances.
+
+    Returns nothing for another class, and for one whose instances may say that they are something else.
+    """
+    names = _names(class_)
+    if not names or issubclass(class_, Mapping) or not all(type(name) is str for pair in names for name in pair):
+        return ()
+    return () if any(_LYING & _MEMBERS(each).keys() for each in class_.__mro__[:-1]) else names
+
+
+def class_branch(class_: type) -> str | None:
+    """Return the name that a dataclass has for its record in unions, as :func:`branch_of` finds it for an instance."""
+    return text_of(getattr(class_, BRANCH_NAME, None)) if class_attributes(class_) else None
 
 
 def _uuid(value: UUID) -> str:

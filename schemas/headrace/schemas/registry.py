@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,12 +20,14 @@ from headrace.schemas.decoder import Decode, compile_decoder
 from headrace.schemas.encode_tree import Encoder, has_union, tree_encoder
 from headrace.schemas.envelope import SchemaRef
 from headrace.schemas.errors import ContractError, UnknownSchemaError
+from headrace.schemas.event_encoding.encoded_event import EncodeFields
 from headrace.schemas.fastavro_schema import fastavro_schema
 from headrace.schemas.fault_lines import SourceFile, notation_of, with_lines
 from headrace.schemas.faults import together
 from headrace.schemas.folder import SUFFIX, ContractFile, contract_files
+from headrace.schemas.identity import DeriveId, compile_identity
 from headrace.schemas.lint import lint_payloads
-from headrace.schemas.message_rules.event_moment import event_moment
+from headrace.schemas.message_rules.event_moment import event_moment, plain_timestamp
 from headrace.schemas.model import Record, walk
 from headrace.schemas.named_types import check_doc
 from headrace.schemas.notation import Notation
@@ -82,7 +84,14 @@ class Contract:
         Raises:
             InvalidEventError: the value is no time; never contains the value.
         """
+        plain = fields.get(self._plain_timestamp) if self._plain_timestamp else None
+        if type(plain) is datetime and plain.tzinfo is UTC:
+            return plain
         return event_moment(self.record, self.options.event_time, fields)
+
+    @cached_property
+    def _plain_timestamp(self) -> str | None:
+        return plain_timestamp(self.record, self.options.event_time)
 
     @cached_property
     def avro(self) -> Any:
@@ -98,6 +107,26 @@ class Contract:
     def decode(self) -> Decode:
         """The strict decoder of its own payloads."""
         return compile_decoder(self.record, self.record)
+
+    @cached_property
+    def decode_datum(self) -> Decode:
+        """The strict decoder of its datums, whatever their first bytes are."""
+        datum = replace(self.record, datum=True, header=0)
+        return compile_decoder(datum, datum)
+
+    @cached_property
+    def event_encoder(self) -> EncodeFields | None:
+        """The compiled encoder of its events; None without the compiled module."""
+        from headrace.schemas.event_encoding.event_encoder import compile_event_encoder  # only who encodes needs it
+
+        return compile_event_encoder(self.record, self.options.identity, self.options.event_time)
+
+    @cached_property
+    def derive_id(self) -> DeriveId | None:
+        """The function that derives the id of an event from its validated fields; None without an identity."""
+        fields = {field.name: field for field in self.record.fields}
+        named = [fields[name] for name in self.options.identity]
+        return compile_identity(self.subject, named) if named else None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return parse_contract, (self.ref, self.json, None, self.notation)

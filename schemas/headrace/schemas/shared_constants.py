@@ -5,13 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import IntEnum
-from functools import cache
-from types import ModuleType
 
+from headrace.schemas.compiled_modules import values_of
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
-from headrace.schemas.errors import CompiledModuleError
 from headrace.schemas.layout import Layout
 from headrace.schemas.model import MAX_COLUMN_BYTES, MAX_ITEMS
 from headrace.schemas.parse import MAX_DEPTH
@@ -63,40 +60,3 @@ def shared_constants() -> dict[str, dict[str, int]]:
             "MAX_WIDTH": MAX_COLUMN_BYTES,
         },
     }
-
-
-def values_of(enum: type[IntEnum]) -> dict[str, int]:
-    """Return the names and the numbers of an enum."""
-    return {each.name: each.value for each in enum}
-
-
-@cache
-def check_constants(module: ModuleType) -> None:
-    """Compare the constants of the compiled *module* with those of the Python code; once for each module.
-
-    Raises:
-        CompiledModuleError: they differ, so the module was built from other sources.
-    """
-    compare_constants(module, shared_constants())
-
-
-def compare_constants(module: ModuleType, expected: dict[str, dict[str, int]]) -> None:
-    """Compare the constants of a compiled *module* with *expected*.
-
-    Raises:
-        CompiledModuleError: they differ, so the module was built from other sources.
-    """
-    differences = list(_differences(getattr(module, "CONSTANTS", {}), expected))
-    if differences:
-        raise CompiledModuleError(
-            f"{module.__name__}: built from other sources than the Python code, and differs in "
-            f"{', '.join(differences)}; rebuild: make setup, or install headrace-schemas again"
-        )
-
-
-def _differences(compiled: dict[str, dict[str, int]], expected: dict[str, dict[str, int]]) -> Iterator[str]:
-    for group, values in expected.items():
-        found = compiled.get(group, {})
-        names = sorted(name for name in values.keys() | found.keys() if values.get(name) != found.get(name))
-        if names:
-            yield f"{group} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"

@@ -12,7 +12,9 @@ from contextvars import ContextVar
 from decimal import Decimal as Number
 from typing import Any, Final, TypeAlias
 
+from headrace.schemas import event_room
 from headrace.schemas.errors import InvalidEventError
+from headrace.schemas.event_room import spend
 from headrace.schemas.model import (
     MAX_ITEMS,
     MISSING,
@@ -39,12 +41,20 @@ _LEVEL: Final = ContextVar("level of a record within itself", default=0)
 Check: TypeAlias = Callable[[Any, Any, str], Any]
 
 
-def validate(record: Record, fields: object, path: str = "") -> dict[str, Any]:
+def validate(record: Record, fields: object) -> dict[str, Any]:
     """Return *fields* as *record* defines them, each value as :func:`check` returns it, without absent fields.
 
     Raises:
-        InvalidEventError: a value does not fit; names the first one.
+        InvalidEventError: a value does not fit, or there is more than an event may hold; names the first one.
     """
+    limited = event_room.limit()
+    try:
+        return _check_record(record, fields, "")
+    finally:
+        event_room.end(limited)
+
+
+def _check_record(record: Record, fields: object, path: str) -> dict[str, Any]:
     given = _named(record, fields, path)
     prefix = f"{path}." if path else ""
     plain = {}
@@ -101,9 +111,10 @@ def _check_recursive(type_: Recursive, value: Any, path: str) -> dict[str, Any]:
     level, most = _LEVEL.get(), most_levels(type_.record)
     if level == most:
         raise InvalidEventError(path, f"{type_.name} within itself more than {most} times", "split the event")
+    spend(len(type_.record.fields), path)
     token = _LEVEL.set(level + 1)
     try:
-        return validate(type_.record, value, path)
+        return _check_record(type_.record, value, path)
     finally:
         _LEVEL.reset(token)
 
@@ -124,6 +135,7 @@ def _check_array(type_: Array, value: Any, path: str) -> list[Any]:
     if items is None:
         raise wrong(path, value, "give a list")
     _check_count(items, path)
+    spend(len(items), path)
     one, item_type = _CHECKS[type(type_.items)], type_.items
     return [one(item_type, item, f"{path}[{index}]") for index, item in enumerate(items)]
 
@@ -133,6 +145,7 @@ def _check_map(type_: Map, value: Any, path: str) -> dict[str, Any]:
     if entries is None:
         raise wrong(path, value, "give a dict")
     _check_count(entries, path)
+    spend(len(entries), path)
     given = _by_text(entries, path)
     one, value_type, inside = _CHECKS[type(type_.values)], type_.values, f"{path} (a value)"
     for key in given:
@@ -179,7 +192,7 @@ _CHECKS: Final[dict[type, Check]] = {
     Optional: _check_optional,
     Recursive: _check_recursive,
     Union: _check_union,
-    Record: validate,
+    Record: _check_record,
     Array: _check_array,
     Map: _check_map,
     Enumeration: _check_enumeration,

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Final, TypeAlias
 
 from headrace.schemas.errors import InvalidEventError
+from headrace.schemas.event_room import spend
 from headrace.schemas.json_text import json_fault
 from headrace.schemas.model import Kind
 from headrace.schemas.numbers import beyond_remedy
@@ -27,6 +28,7 @@ from headrace.schemas.plain import (
 
 CheckKind: TypeAlias = Callable[[Any, str], Any]
 
+_LONG: Final = 64  # characters or bytes; shorter values count as items only
 _MICROSECOND: Final = 1
 _MILLISECOND: Final = 1_000
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -98,6 +100,8 @@ def _check_string(value: Any, path: str) -> str:
     if text is None:
         raise wrong(path, value, "give a str")
     check_text(text, path)
+    if len(text) > _LONG:
+        spend(len(text), path)
     return text
 
 
@@ -113,6 +117,8 @@ def _check_bytes(value: Any, path: str) -> bytes:
     data = bytes_of(value)
     if data is None:
         raise wrong(path, value, "give bytes")
+    if len(data) > _LONG:
+        spend(len(data), path)
     return data
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from headrace.schemas.compiled_modules import compare_constants
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import CompiledModuleError
 from headrace.schemas.json_encoding.compile_json import compile_json, compiled_json_module, json_constants
@@ -22,7 +23,6 @@ from headrace.schemas.json_encoding.make_plan import as_json_has_it, plan
 from headrace.schemas.json_encoding.rules import AVRO_JSON, STRICT, JsonRules
 from headrace.schemas.json_encoding.transcode import compile_fallback
 from headrace.schemas.model import NOTHING, Array, Branch, Map, Optional, Record, Type, Union
-from headrace.schemas.shared_constants import compare_constants
 from headrace.schemas.to_json import fields_to_json
 from headrace.schemas.validate import validate
 from tests.fuzz.json_texts import any_rules

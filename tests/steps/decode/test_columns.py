@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from headrace.bigquery.event_table import arrow_schema
 from headrace.schemas import columns
-from headrace.schemas.columns import PURE
+from headrace.schemas.compiled_modules import PURE
 from headrace.schemas.decimal_limits import BIGNUMERIC
 from headrace.schemas.decoder import compile_decoder
 from headrace.schemas.errors import ContractError, UndecodableError

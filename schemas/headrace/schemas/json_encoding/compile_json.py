@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import cache
-from importlib import import_module
 from types import ModuleType
 from typing import Any, Final, TypeAlias
 
-from headrace.schemas.columns import fallback_wanted
+from headrace.schemas.compiled_modules import load_compiled, values_of
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
 from headrace.schemas.json_encoding.faults import MAX_NUMBER, MAX_SKIPPED, Fault, error
 from headrace.schemas.json_encoding.forms import Form
@@ -19,7 +17,6 @@ from headrace.schemas.json_encoding.plan import MAX_LEVELS, Code, Node
 from headrace.schemas.json_encoding.rules import JsonRules
 from headrace.schemas.json_encoding.transcode import compile_fallback
 from headrace.schemas.model import MAX_ITEMS, Record
-from headrace.schemas.shared_constants import compare_constants, values_of
 
 Transcode: TypeAlias = Callable[[bytes], bytes]
 
@@ -53,14 +50,7 @@ def compiled_json_module() -> ModuleType | None:
     Raises:
         CompiledModuleError: the module was built from other sources than the Python code.
     """
-    if fallback_wanted():
-        return None
-    try:
-        module = import_module("headrace._json")
-    except ImportError:
-        return None
-    _check(module)
-    return module
+    return load_compiled("headrace._json", json_constants)
 
 
 def json_constants() -> dict[str, dict[str, int]]:
@@ -77,11 +67,6 @@ def json_constants() -> dict[str, dict[str, int]]:
             "MAX_LEVELS": MAX_LEVELS,
         },
     }
-
-
-@cache
-def _check(module: ModuleType) -> None:
-    compare_constants(module, json_constants())
 
 
 def _compiled(node: Node, module: Any) -> Transcode:

@@ -14,7 +14,7 @@ from headrace.dev.demo.bookings import SUBJECT as BOOKINGS
 from headrace.dev.demo.bookings import bookings
 from headrace.dev.demo.flights import SUBJECT as FLIGHTS
 from headrace.dev.demo.flights import flights
-from headrace.schemas.encode import encode
+from headrace.schemas.encode_event import encode_event
 from headrace.schemas.envelope import Envelope, SchemaRef, to_micros
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Registry
@@ -44,9 +44,10 @@ def kept(file: Path) -> list[Message]:
 def _once(registry: Registry, subject: str, count: int, now: datetime) -> Iterator[Message]:
     for number, (version, fields) in enumerate(_fields(subject, count, now)):
         contract = registry[SchemaRef(subject, version)]
-        event_id = derive_event_id(contract, fields) or f"booking-{fields['booking_id']}"
-        envelope = Envelope(event_id, contract.ref, contract.event_moment(fields) or now, _SOURCE)
-        yield Message(subject, encode(contract, fields), envelope.to_attributes(), str(number), to_micros(now))
+        event = encode_event(contract, fields)
+        event_id = derive_event_id(contract, event.values) or f"booking-{fields['booking_id']}"
+        envelope = Envelope(event_id, contract.ref, contract.event_moment(event.values) or now, _SOURCE)
+        yield Message(subject, event.datum, envelope.to_attributes(), str(number), to_micros(now))
 
 
 def _fields(subject: str, count: int, now: datetime) -> Iterable[tuple[int, dict[str, Any]]]:

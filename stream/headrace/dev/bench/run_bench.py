@@ -30,7 +30,7 @@ from headrace.dev.bench.step_costs import CHUNK, WARM
 from headrace.dev.bench.ticks import rate_of
 from headrace.dev.emulators import running_emulators
 from headrace.runtime.scratch import scratch_folder
-from headrace.schemas.columns import PURE
+from headrace.schemas.compiled_modules import PURE
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 from headrace.util.output import say

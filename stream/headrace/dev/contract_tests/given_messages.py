@@ -12,7 +12,7 @@ from typing import Final
 
 from headrace.core.message import Message
 from headrace.dev.contract_tests.case_file import CaseFile, Given
-from headrace.schemas.encode import encode
+from headrace.schemas.encode_event import encode_event
 from headrace.schemas.envelope import Envelope, SchemaRef, to_micros
 from headrace.schemas.errors import InvalidEventError, UndecodableError, UnknownSchemaError
 from headrace.schemas.from_json import fields_from_json
@@ -20,7 +20,6 @@ from headrace.schemas.identity import derive_event_id
 from headrace.schemas.message_rules.envelope import EnvelopeKind
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.stored import stored
-from headrace.schemas.validate import validate
 
 _OF_ENVELOPE: Final = ("version", "id", "source")  # keys of a case that Headrace's own envelope has attributes for
 
@@ -91,10 +90,10 @@ def _published(
 
 
 def _of_event(contract: Contract, given: Given, number: int, now: datetime) -> tuple[bytes, Envelope]:
-    fields = validate(contract.record, fields_from_json(contract.record, given.event))
-    event_id = given.id or derive_event_id(contract, fields) or _default_id(number)
-    moment = contract.event_moment(fields) or given.published_at or now
-    return encode(contract, fields), Envelope(event_id, contract.ref, moment, given.source)
+    event = encode_event(contract, fields_from_json(contract.record, given.event))
+    event_id = given.id or derive_event_id(contract, event.values) or _default_id(number)
+    moment = contract.event_moment(event.values) or given.published_at or now
+    return event.datum, Envelope(event_id, contract.ref, moment, given.source)
 
 
 def _of_bytes(contract: Contract, given: Given, data: bytes, number: int, now: datetime) -> tuple[bytes, Envelope]:
