@@ -10,7 +10,7 @@ import uuid_utils
 
 from headrace.schemas import Contract, Envelope, Registry
 from headrace.schemas.annotations import IdRule
-from headrace.schemas.encode_event import encode_event
+from headrace.schemas.encode_event import encode_event, load_encoder
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.plain import text_of
 
@@ -54,6 +54,7 @@ class EventMessages:
         self._registry = registry
         self._source = _short_text(source, "source", 'name the application that publishes, such as "/checkout"')
         self._now = now
+        load_encoder()
 
     def make(
         self,

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from headrace.schemas.encode import encode, refuse_two_readings
+from headrace.schemas.event_encoding.compiled_encoder import encoder_module
 from headrace.schemas.event_encoding.encoded_event import EncodedEvent
 from headrace.schemas.registry import Contract
 from headrace.schemas.validate import validate
+
+
+def load_encoder() -> None:
+    """Load the compiled module, if it is there, before the first event: a process may fork while that is encoded.
+
+    Raises:
+        CompiledModuleError: the module was built from other sources than the Python code.
+    """
+    encoder_module()
 
 
 def encode_event(contract: Contract, fields: object) -> EncodedEvent:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +25,7 @@ from headrace.schemas.fault_lines import SourceFile, notation_of, with_lines
 from headrace.schemas.faults import together
 from headrace.schemas.folder import SUFFIX, ContractFile, contract_files
 from headrace.schemas.identity import DeriveId, compile_identity
+from headrace.schemas.lazy_value import lazy_value
 from headrace.schemas.lint import lint_payloads
 from headrace.schemas.message_rules.event_moment import event_moment, plain_timestamp
 from headrace.schemas.model import Record, walk
@@ -63,12 +63,12 @@ class Contract:
         """Return the name of the column of a field of the event; a derived column has the name that it is given."""
         return next((field.column for field in self.record.fields if field.name == name), name)
 
-    @cached_property
+    @lazy_value
     def columns(self) -> Record:
         """The record with a field for each metadata column: what rows have before they are masked."""
         return replace(self.record, fields=(*self.record.fields, *(each.field for each in self.options.metadata)))
 
-    @cached_property
+    @lazy_value
     def written(self) -> Record:
         """The record as it is stored in its table: masked, with metadata columns and derived ones."""
         return written(self.columns, self.transformations)
@@ -89,39 +89,39 @@ class Contract:
             return plain
         return event_moment(self.record, self.options.event_time, fields)
 
-    @cached_property
+    @lazy_value
     def _plain_timestamp(self) -> str | None:
         return plain_timestamp(self.record, self.options.event_time)
 
-    @cached_property
+    @lazy_value
     def avro(self) -> Any:
         """The schema in fastavro's form, for encoding."""
         return fastavro_schema(self.record)
 
-    @cached_property
+    @lazy_value
     def encoder(self) -> Encoder | None:
         """The encoder of whole events with unions of several types; None if fastavro encodes them."""
         return tree_encoder(self.record) if has_union(self.record) else None
 
-    @cached_property
+    @lazy_value
     def decode(self) -> Decode:
         """The strict decoder of its own payloads."""
         return compile_decoder(self.record, self.record)
 
-    @cached_property
+    @lazy_value
     def decode_datum(self) -> Decode:
         """The strict decoder of its datums, whatever their first bytes are."""
         datum = replace(self.record, datum=True, header=0)
         return compile_decoder(datum, datum)
 
-    @cached_property
+    @lazy_value
     def event_encoder(self) -> EncodeFields | None:
         """The compiled encoder of its events; None without the compiled module."""
         from headrace.schemas.event_encoding.event_encoder import compile_event_encoder  # only who encodes needs it
 
         return compile_event_encoder(self.record, self.options.identity, self.options.event_time)
 
-    @cached_property
+    @lazy_value
     def derive_id(self) -> DeriveId | None:
         """The function that derives the id of an event from its validated fields; None without an identity."""
         fields = {field.name: field for field in self.record.fields}
