@@ -18,6 +18,7 @@ from headrace.schemas.errors import ContractError, UnknownSchemaError
 from headrace.schemas.folder import MAX_FILE_BYTES
 from headrace.schemas.model import MISSING
 from headrace.schemas.registry import Contract, Registry, parse_contract
+from headrace.schemas.samples import SAMPLES
 from tests.support.builders import BOOKING, FLIGHT, PACKAGE, a_booking, a_contract, contract_json, encode
 
 
@@ -32,11 +33,17 @@ def test_the_contracts_of_the_package_load() -> None:
     assert FLIGHT.doc == "A scheduled flight left its gate, or was cancelled."
 
 
-def test_an_unknown_contract_is_named() -> None:
-    with pytest.raises(UnknownSchemaError, match=r"no contract flight_departed\.v9 here"):
+def test_an_unknown_contract_is_named_with_the_place_and_what_there_is() -> None:
+    with pytest.raises(UnknownSchemaError, match=r"no contract flight_departed\.v9 in \S+avro$"):
         PACKAGE[SchemaRef("flight_departed", 9)]
-    with pytest.raises(UnknownSchemaError, match="no contract for subject 'train_departed' here"):
-        PACKAGE.latest("train_departed")
+    with pytest.raises(UnknownSchemaError) as unknown:
+        PACKAGE.latest("order_placed")
+    assert str(unknown.value) == (
+        f"no contract for subject 'order_placed' in {SAMPLES}; add order_placed.v1.avsc, or use one of: "
+        "booking_created, flight_departed"
+    )
+    with pytest.raises(UnknownSchemaError, match="did you mean flight_departed"):
+        PACKAGE.latest("flights_departed")
 
 
 def field(avro: dict[str, Any], name: str) -> dict[str, Any]:

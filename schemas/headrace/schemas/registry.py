@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from headrace.schemas.annotations import TableOptions
 from headrace.schemas.avro_text import read_avro, without_comments
@@ -34,6 +35,8 @@ from headrace.schemas.notation import Notation
 from headrace.schemas.shared_types import SharedTypes, bundled
 from headrace.schemas.sidecar_lookalikes import naming_lookalike
 from headrace.schemas.transformations import Transformations, written
+
+_NAMED: Final = 10  # subjects in an error
 
 
 @dataclass(frozen=True)
@@ -222,8 +225,15 @@ class Registry:
         contracts: Mapping[SchemaRef, Contract],
         blocked: Mapping[str, ContractError] | None = None,
         sources: Mapping[str, Sequence[SourceFile]] | None = None,
+        *,
+        place: str = "this registry",
     ) -> None:
-        """Hold *contracts*, which were read from *sources*; raises ContractError if they contradict each other."""
+        """Hold *contracts*, which were read from *sources* in *place*.
+
+        Raises:
+            ContractError: they contradict each other.
+        """
+        self._place = place
         self._contracts = dict(sorted(contracts.items()))
         self._sources = dict(sources or {})
         self._latest = {ref.subject: contract for ref, contract in self._contracts.items()}
@@ -233,20 +243,22 @@ class Registry:
             raise together([*faults.values()])
 
     @classmethod
-    def load(cls, folder: Path) -> Registry:
+    def load(cls, folder: Path, *, place: str | None = None) -> Registry:
         """Read every ``<subject>.v<N>.avsc`` of *folder*, with the types that its other files share.
+
+        Errors about unknown subjects name *place*, which is *folder* by default.
 
         Raises:
             ContractError: a file's name or content is refused, the newest version cannot read events of another one, or
                 the folder holds no contract.
         """
-        registry = cls.load_serviceable(folder)
+        registry = cls.load_serviceable(folder, place=place)
         if registry.blocked:
             raise together([*registry.blocked.values()])
         return registry
 
     @classmethod
-    def load_serviceable(cls, folder: Path) -> Registry:
+    def load_serviceable(cls, folder: Path, *, place: str | None = None) -> Registry:
         """Read the same files for a program that serves many subjects: a refused contract blocks only its own subject.
 
         Raises:
@@ -254,14 +266,16 @@ class Registry:
         """
         found = read_folder(folder)
         refused = found.refused()
-        return cls(_without(found.contracts, refused), refused, found.sources)._with_a_subject()
+        contracts = _without(found.contracts, refused)
+        return cls(contracts, refused, found.sources, place=place or str(folder))._with_a_subject()
 
     def blocking(self, faults: Mapping[str, ContractError]) -> Registry:
         """Return a registry that also blocks the subjects of *faults*; raises ContractError if no subject is left."""
         if not faults:
             return self
         blocked = {subject: self.located(fault) for subject, fault in faults.items()} | dict(self.blocked)
-        return Registry(_without(self._contracts, faults), blocked, self._sources)._with_a_subject()
+        contracts = _without(self._contracts, faults)
+        return Registry(contracts, blocked, self._sources, place=self._place)._with_a_subject()
 
     def located(self, fault: ContractError) -> ContractError:
         """Return *fault* with the files and lines that it is about, if its contracts were read from a folder."""
@@ -276,7 +290,7 @@ class Registry:
         try:
             return self._contracts[ref]
         except KeyError:
-            raise UnknownSchemaError(f"no contract {ref.short} here") from None
+            raise UnknownSchemaError(f"no contract {ref.short} in {self._place}") from None
 
     def __iter__(self) -> Iterator[Contract]:
         return iter(self._contracts.values())
@@ -288,7 +302,13 @@ class Registry:
         except KeyError:
             if subject in self.blocked:
                 raise UnknownSchemaError(f"subject {subject} is blocked: {self.blocked[subject]}") from None
-            raise UnknownSchemaError(f"no contract for subject {subject!r} here") from None
+            raise UnknownSchemaError(self._unknown(subject)) from None
+
+    def _unknown(self, subject: object) -> str:
+        near = difflib.get_close_matches(subject, self._latest, n=1) if isinstance(subject, str) else []
+        known = ", ".join([*self._latest][:_NAMED]) + (", ..." if len(self._latest) > _NAMED else "")
+        remedy = f"did you mean {near[0]}?" if near else f"add {subject}.v1{SUFFIX}, or use one of: {known or 'none'}"
+        return f"no contract for subject {subject!r} in {self._place}; {remedy}"
 
     @property
     def subjects(self) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def test_the_default_time_is_the_first_of_2026() -> None:
         (
             "subject: flight_departed",
             "subject: flight",
-            "line 1: subject: no contract for subject 'flight' here; write",
+            "line 1: subject: no contract for subject 'flight' in ",
         ),
         ("- name: a case", "- nam: a case", "c.yaml, line 3: cases[0].nam: no such key; did you mean name?"),
         ("name: a case", "name: ''", "line 3: cases[0].name: must have at least 1 character; write name: a short"),

@@ -1,0 +1,81 @@
+"""Places from which a producer reads its contracts: a folder, a package, a bucket."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable
+from importlib.resources import as_file, files
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from headrace.producers.config import ProducerConfigError
+from headrace.schemas.folder import MAX_FILE_BYTES, SUFFIX
+from headrace.schemas.registry import Registry
+from headrace.schemas.sidecar import SIDECARS
+
+if TYPE_CHECKING:
+    from google.cloud import storage
+
+ContractSource: TypeAlias = Registry | Path | str | ModuleType
+_BUCKET: Final = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:/(.*))?")
+
+
+def read_contracts(source: ContractSource, open_storage: Callable[[], storage.Client] | None = None) -> Registry:
+    """Return the contracts of *source*.
+
+    *source* is a folder, such as ``"contracts"``; a package that contains the files, such as the module
+    ``acme.contracts``; a folder in a bucket, such as ``"gs://acme-schemas/orders"``, which needs
+    ``headrace-producers[bucket]``; or a registry that is read already. *open_storage* opens the client of a bucket.
+
+    Raises:
+        ContractError: a contract is refused, or there is none.
+        ProducerConfigError: the place cannot be read.
+    """
+    if isinstance(source, Registry):
+        return source
+    if isinstance(source, ModuleType):
+        with as_file(files(source)) as folder:
+            return Registry.load(folder)
+    if isinstance(source, str) and source.startswith("gs://"):
+        return _read_bucket(source, open_storage or _open_storage)
+    return Registry.load(Path(source))
+
+
+def _read_bucket(address: str, open_storage: Callable[[], storage.Client]) -> Registry:
+    from google.api_core.exceptions import GoogleAPIError
+
+    found = _BUCKET.fullmatch(address)
+    if found is None:
+        raise ProducerConfigError(f"contracts: {address}: not the address of a bucket; write gs://BUCKET/FOLDER")
+    prefix = (found[2] or "").strip("/")
+    with tempfile.TemporaryDirectory(prefix="headrace-contracts-") as folder:
+        try:
+            _download(open_storage(), found[1], f"{prefix}/" if prefix else "", Path(folder))
+        except GoogleAPIError as error:
+            raise ProducerConfigError(
+                f"contracts: {address}: cannot be read ({type(error).__name__}); check that the bucket exists and that "
+                "the producer may read its objects"
+            ) from error
+        if not any(Path(folder).iterdir()):
+            raise ProducerConfigError(f"contracts: {address}: no {SUFFIX} file; run `headrace contracts publish`")
+        return Registry.load(Path(folder), place=address)
+
+
+def _download(client: storage.Client, bucket: str, prefix: str, folder: Path) -> None:
+    """Write the objects of a folder that may be contracts. A larger file is refused when it is read."""
+    for blob in client.list_blobs(bucket, prefix=prefix, delimiter="/"):
+        name = blob.name.removeprefix(prefix)
+        if name.endswith((SUFFIX, *SIDECARS)):
+            (folder / name).write_bytes(blob.download_as_bytes(end=MAX_FILE_BYTES))
+
+
+def _open_storage() -> Any:
+    try:
+        from google.cloud import storage
+    except ImportError:
+        raise ProducerConfigError(
+            "contracts: a bucket needs Google's client; run pip install 'headrace-producers[bucket]'"
+        ) from None
+    return storage.Client(project="not-asked")  # which project it names does not matter for objects
