@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 import uuid_utils
 
@@ -20,6 +21,9 @@ from headrace.schemas.encode import encode
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.plain import text_of
 from headrace.schemas.validate import validate
+
+if TYPE_CHECKING:
+    from headrace.producers.outbox import Outbox
 
 MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and on an ordering key
 
@@ -44,10 +48,19 @@ class EventProducer:
     Use it as a context manager, or call ``close()``. When the process or a ``multiprocessing`` child exits, it waits at
     most a minute for events that are not confirmed yet, and logs losses. ``os._exit`` and unhandled signals skip that
     wait. A forked child starts without events of its parent.
+
+    With *outbox*, a file or an :class:`producers.outbox.Outbox`, events are durable: ``publish`` returns when the event
+    is committed in that file, and a thread sends it from there.
     """
 
     def __init__(
-        self, publisher: Publisher, *, source: str, registry: Registry, now: Callable[[], datetime] = _utc_now
+        self,
+        publisher: Publisher,
+        *,
+        source: str,
+        registry: Registry,
+        now: Callable[[], datetime] = _utc_now,
+        outbox: Outbox | Path | str | None = None,
     ) -> None:
         self._source = _short_text(source, "source", 'name the application that publishes, such as "/checkout"')
         self._publisher = publisher
@@ -55,6 +68,7 @@ class EventProducer:
         self._now = now
         self._in_flight = InFlight()
         self._closed = False
+        self._outbox = None if outbox is None else _started(outbox, publisher)
 
     @classmethod
     def from_config(
@@ -66,6 +80,7 @@ class EventProducer:
         profile: str | None = None,
         file: Path | str | None = None,
         open_publisher: Callable[..., Publisher] = PubSubPublisher,
+        outbox: Outbox | Path | str | None = None,
     ) -> EventProducer:
         """Return a producer with the project and the contracts that the job's settings name.
 
@@ -81,7 +96,7 @@ class EventProducer:
         config = ProducerConfig.read(project=project, contracts=contracts, profile=profile, file=file)
         registry = Registry.load(config.contracts)
         named: dict[str, Any] = {"topics": config.topics} if config.topics else {}
-        return cls(open_publisher(config.project, **named), source=source, registry=registry)
+        return cls(open_publisher(config.project, **named), source=source, registry=registry, outbox=outbox)
 
     def publish(
         self,
@@ -90,6 +105,7 @@ class EventProducer:
         *,
         event_id: str | None = None,
         ordering_key: str | None = None,
+        durable: bool | None = None,
     ) -> Future[str]:
         """Check *fields* against the newest contract of *subject*, and send them.
 
@@ -108,6 +124,9 @@ class EventProducer:
         The call blocks while too many messages or bytes are unconfirmed. In a coroutine, use ``await
         asyncio.wrap_future(future)``.
 
+        With an outbox, the call returns when the event is committed in the file, unless *durable* is False. From then
+        on the event cannot be lost, and the future settles when it is delivered.
+
         Returns:
             A future that gives Pub/Sub's message id, or raises the error that made publishing fail.
 
@@ -116,7 +135,9 @@ class EventProducer:
             InvalidEventError: a field does not fit its type, a value's own code raises an error, or the event is larger
                 than 1 MiB; names the field, the value's type and the remedy. Nothing was sent.
             ValueError: *event_id* or *ordering_key* is not a text of 1 to 1,024 bytes; or the contract does not trust
-                ids, and *event_id* is not the one that its identity gives.
+                ids, and *event_id* is not the one that its identity gives; or *durable* is True without an outbox.
+            OutboxFullError: the outbox had no room in time. The event was not accepted.
+            OutboxError: the outbox cannot be written. The event was not accepted.
             ProducerClosedError: the producer is closed.
         """
         if self._closed:
@@ -128,7 +149,16 @@ class EventProducer:
         if ordering_key is not None:
             key = _short_text(ordering_key, "ordering_key", "leave it out for any order")
             attributes["ce-partitionkey"] = key
-        future = self._publisher.publish(contract.subject, encode(contract, event), attributes, key)
+        return self._send(contract.subject, encode(contract, event), attributes, key, durable)
+
+    def _send(
+        self, subject: str, data: bytes, attributes: dict[str, str], key: str, durable: bool | None
+    ) -> Future[str]:
+        if self._outbox is not None and durable is not False:
+            return self._outbox.put(subject, data, attributes, key)
+        if durable:
+            raise ValueError("durable: this producer has no outbox; make it with EventProducer(outbox=...)")
+        future = self._publisher.publish(subject, data, attributes, key)
         self._in_flight.add(future)
         return future
 
@@ -136,18 +166,30 @@ class EventProducer:
         """Wait until every event published so far is confirmed; *timeout* is in seconds.
 
         Raises:
-            TimeoutError: some events are not confirmed yet; they may still arrive.
+            TimeoutError: some events are not confirmed yet; they may still arrive. It is a ``NotSentError`` if they are
+                safe in the outbox.
             PublishError: some events failed since the last flush; gives their number.
         """
+        started = time.monotonic()
         self._in_flight.wait(timeout)
+        if self._outbox is not None:
+            self._outbox.wait(timeout if timeout is None else max(0.0, timeout - (time.monotonic() - started)))
 
     def close(self, timeout: float | None = None) -> None:
-        """Flush, then close the publisher; raises the same errors as ``flush``. Closing twice has no further effect."""
+        """Flush, then close the publisher; raises the same errors as ``flush``. Closing twice has no further effect.
+
+        With an outbox, it waits ten seconds at most unless *timeout* says otherwise. Events that are not sent by then
+        stay in the file. That is no error: their number is logged, and the next producer or ``outbox send`` sends them.
+        """
         self._closed = True
         try:
-            self.flush(timeout)
+            self._in_flight.wait(timeout)
+            if self._outbox is not None:
+                self._outbox.drain(timeout)
         finally:
             self._publisher.close()
+            if self._outbox is not None:
+                self._outbox.close()
 
     def __enter__(self) -> EventProducer:
         return self
@@ -167,6 +209,14 @@ class EventProducer:
             raise ValueError("event_id: not the id that the contract's identity gives; leave it out")
         # This is the time in the payload: validation refuses a time with more digits than its type has.
         return Envelope(event_id, contract.ref, contract.event_moment(event) or self._now(), self._source)
+
+
+def _started(outbox: Outbox | Path | str, publisher: Publisher) -> Outbox:
+    from headrace.producers.outbox import Outbox
+
+    opened = outbox if isinstance(outbox, Outbox) else Outbox(outbox)
+    opened.start(publisher)
+    return opened
 
 
 def _short_text(value: object, name: str, remedy: str) -> str:

@@ -10,7 +10,7 @@ import time
 import weakref
 from concurrent.futures import CancelledError, Future, wait
 from multiprocessing import util
-from typing import Final
+from typing import Final, Protocol
 
 from headrace.errors import Exit, HeadraceError
 
@@ -100,15 +100,32 @@ def _error_of(future: Future[str]) -> BaseException | None:
         return error
 
 
+class Waiter(Protocol):
+    """Something with events that are not confirmed yet."""
+
+    def wait(self, timeout: float | None) -> None:
+        """Wait until they are confirmed. Raises TimeoutError or PublishError, whose text is logged."""
+
+
+def wait_at_the_end(waiter: Waiter) -> None:
+    """Wait for the events of *waiter* when the process ends, unless :func:`is_finished` is called before."""
+    _unfinished.add(waiter)
+
+
+def is_finished(waiter: Waiter) -> None:
+    """Do not wait for *waiter* when the process ends."""
+    _unfinished.discard(waiter)
+
+
 def wait_at_exit() -> None:
     """Wait at most a minute for the unconfirmed events of every producer of this process, and log losses."""
     _process.has_waited = True
     deadline = time.monotonic() + EXIT_FLUSH_SECONDS
     unfinished = list(_unfinished)
     _unfinished.clear()  # only once: two of the hooks below run when a process ends
-    for in_flight in unfinished:
+    for waiter in unfinished:
         try:
-            in_flight.wait(max(0.0, deadline - time.monotonic()))
+            waiter.wait(max(0.0, deadline - time.monotonic()))
         except (TimeoutError, PublishError) as error:
             _log.error("at exit: %s", error)
 
@@ -122,7 +139,7 @@ class _Process:
 _process: Final = _Process()
 # The second set holds strong references, so that events are waited for even after their producer is collected.
 _all: weakref.WeakSet[InFlight] = weakref.WeakSet()
-_unfinished: set[InFlight] = set()
+_unfinished: set[Waiter] = set()
 
 
 def _leave_to_the_parent() -> None:
