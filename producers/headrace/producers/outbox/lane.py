@@ -47,6 +47,7 @@ class Lane:
     tries: int = 0  # failures since the last message that arrived
     resume_at: float = 0.0
     error: str | None = None
+    broken: set[str] = field(default_factory=set)  # ordering keys of which a message failed in this window
     in_flight: dict[int, int] = field(default_factory=dict)  # number -> bytes
     _bytes: int = 0  # of what is on its way
     _sent: int = 0  # in this window
@@ -93,6 +94,7 @@ class Lane:
             self.limit = min(WINDOW, self.limit * 2)
             return None
         failures, self._failures = self._failures, {}
+        self.broken.clear()
         self.after = min(failures) - 1
         number, error = next(iter(failures.items()))
         match failure_of(error):

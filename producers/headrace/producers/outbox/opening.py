@@ -6,13 +6,14 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from headrace.producers.outbox import tables
 from headrace.producers.outbox.errors import DamageError, OutboxError, OutboxKeyError
+from headrace.producers.outbox.file_locks import FileLock
 from headrace.producers.outbox.sealing import Sealing
 
 BUSY_SECONDS: Final = 30.0
@@ -35,9 +36,13 @@ class Synchronous(StrEnum):
 def connect(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
     """Open the file, which exists and is an outbox."""
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.execute(f"PRAGMA synchronous = {synchronous}")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-    connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+    try:
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -63,13 +68,25 @@ def prepare(path: Path, sealing: Sealing) -> None:
         DamageError: it is damaged.
     """
     _make_private(path)
-    connection = connect(path, Synchronous.FULL)
     try:
-        _check(path, connection, sealing)
+        with closing(connect(path, Synchronous.FULL)) as connection:
+            _check(path, connection, sealing)
     except sqlite3.DatabaseError as error:
         _explain(path, error)
-    finally:
-        connection.close()
+
+
+def open_lock(path: Path) -> FileLock:
+    """Return the lock of the file at *path*, shared with the other processes that have it open. Raises OutboxError."""
+    try:
+        lock = FileLock(path.with_name(f"{path.name}.lock"))
+    except OSError as error:
+        raise OutboxError(f"{path}: {_cannot_be_created(error)}") from error
+    lock.share()
+    return lock
+
+
+def _cannot_be_created(error: OSError) -> str:
+    return f"cannot be created ({error.strerror}); name a file in a folder that the process may write"
 
 
 def _make_private(path: Path) -> None:
@@ -81,7 +98,7 @@ def _make_private(path: Path) -> None:
     except FileExistsError:
         pass  # another process has just made it
     except OSError as error:
-        raise OutboxError(f"{path}: cannot be created ({error.strerror}); name a file in a folder of yours") from error
+        raise OutboxError(f"{path}: {_cannot_be_created(error)}") from error
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise OutboxError(f"{path}: other accounts may read or write it; run chmod 600 on it")
 

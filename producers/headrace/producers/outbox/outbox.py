@@ -25,7 +25,7 @@ from headrace.producers.outbox.errors import (
 )
 from headrace.producers.outbox.file_locks import FileLock
 from headrace.producers.outbox.message import OutboxMessage
-from headrace.producers.outbox.opening import Synchronous, prepare
+from headrace.producers.outbox.opening import Synchronous, open_lock, prepare
 from headrace.producers.outbox.salvage import Salvage, salvage
 from headrace.producers.outbox.sealing import sealing
 from headrace.producers.outbox.sender import Sender
@@ -211,9 +211,8 @@ class Outbox:
             return self._session, self._sender
 
     def _open(self) -> Session:
-        lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
+        lock = open_lock(self.path)
         try:
-            lock.share()
             try:
                 prepare(self.path, self._sealing)
             except DamageError:

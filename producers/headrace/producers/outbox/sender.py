@@ -163,21 +163,25 @@ class Sender:
             _log.error("%s: message %d is damaged; it is kept with the refused ones", self._session.path, number)
             self._refused[number] = DamagedMessageError("the stored message is damaged")
             return
+        key = message.ordering_key
+        if key and key in lane.broken:
+            return  # an earlier one has failed, so this one is sent again after it
         lane.sent(number, len(body))
         try:
-            future = self._publisher.publish(
-                message.subject, message.data, dict(message.attributes), message.ordering_key
-            )
+            future = self._publisher.publish(message.subject, message.data, dict(message.attributes), key)
         except Exception as error:  # any error of a publisher is judged with those of its futures
+            lane.broken.add(key)
             self._results.append(_Result(lane, number, "", error))
             return
-        future.add_done_callback(partial(self._on_settled, lane, number))
+        future.add_done_callback(partial(self._on_settled, lane, number, key))
 
-    def _on_settled(self, lane: Lane, number: int, future: Future[str]) -> None:
+    def _on_settled(self, lane: Lane, number: int, key: str, future: Future[str]) -> None:
         try:
             error = future.exception()
         except CancelledError as cancelled:
             error = cancelled
+        if error is not None:
+            lane.broken.add(key)
         self._results.append(_Result(lane, number, "" if error else future.result(), error))
         self.wake()
 
