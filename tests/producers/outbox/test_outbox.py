@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import stat
 import threading
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -182,22 +183,26 @@ def test_a_refused_message_is_kept_and_does_not_block_the_others(file: Path) -> 
     assert outbox.close() == 0
 
 
+class OneTopicError(Exception):
+    pass
+
+
+class OneTopic(FakePublisher):
+    """Only one of the subjects has a topic."""
+
+    def publish(self, subject: str, data: bytes, attributes: dict[str, str], ordering_key: str) -> Future[str]:
+        self.failure = OneTopicError("no such topic") if subject == "nowhere" else None
+        return super().publish(subject, data, attributes, ordering_key)
+
+
 def test_a_subject_without_a_topic_does_not_block_another(file: Path) -> None:
-    class OneTopic(FakePublisher):
-        def publish(self, subject: str, *message: object) -> object:  # type: ignore[override]
-            self.failure = InvalidTopic("no such topic") if subject == "nowhere" else None
-            return super().publish(subject, *message)  # type: ignore[arg-type]
-
-    class InvalidTopic(Exception):
-        pass
-
     publisher = OneTopic()
     outbox = an_outbox(file, publisher)
     for each in numbers(20):
         put(outbox, each, subject="nowhere")
         put(outbox, each)
     wait_until(lambda: len(publisher.messages) == 20)
-    wait_until(lambda: rows(file, "SELECT error FROM subjects WHERE name = 'nowhere'") == [("InvalidTopic",)])
+    wait_until(lambda: rows(file, "SELECT error FROM subjects WHERE name = 'nowhere'") == [("OneTopicError",)])
     assert outbox.close() == 20
 
 

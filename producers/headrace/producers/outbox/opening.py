@@ -106,15 +106,19 @@ def _make_private(path: Path) -> None:
 def _check(path: Path, connection: sqlite3.Connection, sealing: Sealing) -> None:
     if not _is_empty(connection):
         check_format(path, connection)  # before anything is written to another program's database
+    connection.execute("PRAGMA page_size = 4096")
     connection.execute("PRAGMA journal_mode = WAL")
     with transaction(connection):
         if _is_empty(connection):
             tables.create(connection, sealing.key_id)
     check_format(path, connection)
     check_key(path, tables.meta(connection, "key"), sealing)
-    found = [str(each) for (each,) in connection.execute("PRAGMA quick_check(1)")]
+    # Beyond quick_check, this finds a row that no index leads to, which would never be sent.
+    found = [str(each) for (each,) in connection.execute("PRAGMA integrity_check(1)")]
     if found != ["ok"]:
         raise DamageError(found[0])
+    if tables.has_unknown_subjects(connection):
+        raise DamageError("a message without a subject")
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,10 +16,13 @@ from headrace.producers.outbox.errors import OutboxError
 from headrace.producers.outbox.message import digest
 from headrace.producers.outbox.opening import Synchronous, check_key, connect, is_damage, prepare, transaction
 from headrace.producers.outbox.sealing import Sealing
-from headrace.producers.outbox.tables import Counters
+from headrace.producers.outbox.tables import Counters, Row
 
 _SUFFIXES: Final = ("", "-wal", "-shm")
+_PAGE_BYTES: Final = 4096
+_PAGES_AT: Final = 28  # in the first page: the number of pages (sqlite.org/fileformat2.html#the_database_header)
 _GAP: Final = 1_000_000  # numbers that are tried one by one behind the first one that cannot be read
+_BLIND_GAP: Final = 10_000  # the same, if the file does not say where the numbers end
 _COLUMNS: Final = "number, subject, key, added, digest, body"
 
 _log = logging.getLogger(__name__)
@@ -58,45 +62,76 @@ def salvage(path: Path, sealing: Sealing, now: datetime) -> Salvage:
 
 
 def _copied(aside: Path, path: Path, sealing: Sealing) -> Salvage:
-    old = connect(aside, Synchronous.NORMAL)
+    source = aside
+    if not _has_tables(aside):
+        source = _with_first_page(aside, sealing)
     try:
-        found = _Damaged(old)
-        key_id = found.meta("key")
-        if key_id is not None:
-            check_key(aside, key_id, sealing)
-        prepare(path, sealing)
-        new = connect(path, Synchronous.FULL)
-        try:
-            with transaction(new):
+        with closing(sqlite3.connect(source, isolation_level=None)) as old:
+            found = _Damaged(old)
+            key_id = found.meta("key")
+            if key_id is not None:
+                check_key(aside, key_id, sealing)
+            prepare(path, sealing)
+            with closing(connect(path, Synchronous.FULL)) as new, transaction(new):
                 saved = _fill(new, found)
-        finally:
-            new.close()
+            expected = found.expected()
     finally:
-        old.close()
-    expected = found.expected()
+        if source is not aside:
+            source.unlink()
     return Salvage(aside, saved, None if expected is None else max(0, expected - saved))
+
+
+def _has_tables(aside: Path) -> bool:
+    with closing(sqlite3.connect(aside, isolation_level=None)) as connection:
+        names = {row[0] for row in _Damaged(connection).read("SELECT name FROM sqlite_master")}
+    return {"messages", "refused", "subjects", "counters", "meta"} <= names
+
+
+def _with_first_page(aside: Path, sealing: Sealing) -> Path:
+    """Return a copy whose first page, which has the schema, is that of a new outbox.
+
+    The tables of every outbox are made in one order, so they begin at the same pages.
+    """
+    copy = aside.with_name(f"{aside.name}.copy")
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection, transaction(connection):
+        tables.create(connection, sealing.key_id)
+    first = bytearray(copy.read_bytes()[:_PAGE_BYTES])
+    content = aside.read_bytes()
+    first[_PAGES_AT : _PAGES_AT + 4] = (len(content) // _PAGE_BYTES).to_bytes(4, "big")
+    copy.write_bytes(bytes(first) + content[_PAGE_BYTES:])
+    return copy
 
 
 def _fill(new: sqlite3.Connection, found: _Damaged) -> int:
     if (outbox := found.meta("outbox")) is not None:  # encrypted bodies can be opened only with this id
         new.execute("UPDATE meta SET value = ? WHERE name = 'outbox'", (outbox,))
-    names = found.subjects()
+    names = found.subject_names()
     count = size = last = 0
-    for table, extra in (("messages", ""), ("refused", ", error")):
-        for number, subject, key, added, checksum, body, *error in found.rows(table, _COLUMNS + extra):
-            name = names.get(subject)
-            if name is None or digest(name, body) != checksum:
-                continue
-            new_subject = tables.subject_number(new, name)
-            if table == "messages":
-                values: tuple[Any, ...] = (number, tables.NO_OWNER, new_subject, key, added, checksum, body)
-            else:
-                values = (number, new_subject, key, added, checksum, body, *error)
-            marks = ", ".join("?" * len(values))
-            new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", values)  # noqa: S608 our own names
+    for number, _, key, added, checksum, body in found.rows("messages", _COLUMNS):
+        name = _subject_of(names, number, added, checksum, body)
+        if name is not None:
+            row = Row(tables.subject_number(new, name), _int_or_none(key), added, checksum, body, number)
+            tables.insert(new, [row])
+            count, size, last = count + 1, size + len(body), max(last, number)
+    for number, _, key, added, checksum, body, error in found.rows("refused", f"{_COLUMNS}, error"):
+        name = _subject_of(names, number, added, checksum, body)
+        if name is not None:
+            values = number, tables.subject_number(new, name), _int_or_none(key), added, checksum, body, str(error)
+            new.execute("INSERT INTO refused VALUES (?, ?, ?, ?, ?, ?, ?)", values)
             count, size, last = count + 1, size + len(body), max(last, number)
     tables.set_counters(new, Counters(max(last + 1, found.next_number()), count, size))
     return count
+
+
+def _subject_of(names: Iterable[str], number: Any, added: Any, checksum: Any, body: Any) -> str | None:
+    """Return the subject of an intact row, and None for a damaged one. A flipped bit also changes types of values."""
+    if not (isinstance(number, int) and isinstance(added, float) and isinstance(body, bytes)):
+        return None
+    return next((name for name in names if digest(name, body) == checksum), None)
+
+
+def _int_or_none(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 class _Damaged:
@@ -117,31 +152,40 @@ class _Damaged:
         found = self._one("SELECT next FROM counters")
         return found[0] if found is not None and isinstance(found[0], int) else 1
 
-    def subjects(self) -> dict[int, str]:
-        return {number: str(name) for number, name in self._read("SELECT id, name FROM subjects", ()) if name}
+    def subject_names(self) -> list[str]:
+        """Return all names that the table and its index have: where they differ, digests say which one is correct."""
+        found = [
+            *self.read("SELECT name FROM subjects NOT INDEXED"),
+            *self.read("SELECT name FROM subjects INDEXED BY sqlite_autoindex_subjects_1"),
+        ]
+        return sorted({name for (name,) in found if isinstance(name, str)})
 
     def rows(self, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
         """Yield intact rows from the front up to damage, then from the end, then those between, one by one."""
         select = f"SELECT {columns} FROM {table}"  # noqa: S608 our own names
-        first = 0
-        for row in self._read(f"{select} ORDER BY number", ()):
-            first = row[0]
-            yield row
-        last = max(first + _GAP, self.next_number())
-        for row in self._read(f"{select} WHERE number > ? ORDER BY number DESC", (first,)):
-            last = row[0]
-            yield row
+        first, is_whole = 0, self._is_whole
+        self._is_whole = True
+        for row in self.read(f"{select} ORDER BY number"):
+            if isinstance(row[0], int) and row[0] > first:
+                first = row[0]
+                yield row
         if self._is_whole:
+            self._is_whole = is_whole
             return
-        for number in range(first + 1, min(last, first + _GAP)):
-            yield from self._read(f"{select} WHERE number = ?", (number,))
+        last = min(first + _GAP, max(first + _BLIND_GAP, self.next_number()))
+        for row in self.read(f"{select} WHERE number > ? ORDER BY number DESC", first):
+            if isinstance(row[0], int) and first < row[0] < last:
+                last = row[0]
+                yield row
+        for number in range(first + 1, last):
+            yield from self.read(f"{select} WHERE number = ?", number)
 
     _is_whole = True
 
     def _one(self, statement: str, *values: Any) -> Any:
-        return next(iter(self._read(statement, values)), None)
+        return next(iter(self.read(statement, *values)), None)
 
-    def _read(self, statement: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    def read(self, statement: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """Yield rows until one cannot be read."""
         try:
             yield from self._connection.execute(statement, values)

@@ -56,6 +56,7 @@ class Sender:
         self._progress = threading.Condition()
         self._beat_at = self._adopt_at = 0.0
         self.last_arrival = time.monotonic()
+        self.arrived = 0
         self._thread = threading.Thread(target=self._run, name="headrace-outbox", daemon=True)
         self._thread.start()
 
@@ -192,6 +193,7 @@ class Sender:
             if error is None:
                 self._delivered[number] = lane.arrived(number), message_id
                 self.last_arrival = time.monotonic()
+                self.arrived += 1
             else:
                 lane.failed(number, error)
         for lane in self._lanes.values():

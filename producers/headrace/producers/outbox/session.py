@@ -151,7 +151,7 @@ class Session:
 
     def opened(self, subject: str, checksum: bytes, body: bytes) -> OutboxMessage:
         """Return a stored message. Raises ValueError if it is damaged."""
-        if digest(subject, body) != checksum:
+        if not isinstance(body, bytes) or digest(subject, body) != checksum:
             raise ValueError("damaged")
         return OutboxMessage.unpacked(subject, self._sealing.unseal(body, self.context(subject)))
 

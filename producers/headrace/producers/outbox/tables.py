@@ -63,7 +63,7 @@ class Owner(NamedTuple):
 
 
 def create(connection: sqlite3.Connection, key_id: str) -> None:
-    """Create the tables, inside the caller's transaction."""
+    """Create the tables, inside the caller's transaction. Their pages are always the same ones of the file."""
     for statement in _SCHEMA.split(";"):
         connection.execute(statement)
     connection.execute("INSERT INTO counters VALUES (1, 1, 0, 0)")
@@ -196,6 +196,12 @@ def owners_of_messages(connection: sqlite3.Connection) -> set[int]:
         found.add(last)
 
 
+def has_unknown_subjects(connection: sqlite3.Connection) -> bool:
+    """Return whether a message has a subject that is not in the file."""
+    statement = "SELECT 1 FROM messages WHERE subject NOT IN (SELECT id FROM subjects) LIMIT 1"
+    return connection.execute(statement).fetchone() is not None
+
+
 def left(connection: sqlite3.Connection, owner: int, until: int) -> bool:
     """Return whether messages of *owner* with a number up to *until* wait."""
     return (
@@ -207,3 +213,45 @@ def left(connection: sqlite3.Connection, owner: int, until: int) -> bool:
 def count(connection: sqlite3.Connection, owner: int) -> int:
     """Return how many messages of *owner* wait."""
     return int(connection.execute("SELECT count(*) FROM messages WHERE owner = ?", (owner,)).fetchone()[0])
+
+
+def restore_refused(connection: sqlite3.Connection, counts: Counters) -> Counters:
+    """Let the refused messages wait again, behind the others, inside the caller's transaction."""
+    for number, key in connection.execute("SELECT number, key FROM refused ORDER BY number").fetchall():
+        owner = None if key is None else owner_of_key(connection, key)
+        connection.execute(
+            "INSERT INTO messages SELECT ?, ?, subject, key, added, digest, body FROM refused WHERE number = ?",
+            (counts.next, NO_OWNER if owner is None else owner, number),
+        )
+        counts = counts._replace(next=counts.next + 1)
+    connection.execute("DELETE FROM refused")
+    return counts
+
+
+class SubjectStatus(NamedTuple):
+    """What the file holds of one subject. *oldest* is in Unix seconds; *error* is why nothing is sent at present."""
+
+    subject: str
+    waiting: int
+    bytes: int
+    oldest: float | None
+    refused: int
+    refused_with: str | None
+    error: str | None
+    tries: int
+
+
+def status(connection: sqlite3.Connection) -> list[SubjectStatus]:
+    """Return what the file holds, by subject."""
+    found = connection.execute(
+        """
+        SELECT name, coalesce(waiting, 0), coalesce(bytes, 0), oldest, coalesce(refused, 0), errors, error, tries
+        FROM subjects
+        LEFT JOIN (SELECT subject, count(*) AS waiting, sum(length(body)) AS bytes, min(added) AS oldest
+                   FROM messages GROUP BY subject) AS w ON w.subject = id
+        LEFT JOIN (SELECT subject, count(*) AS refused, group_concat(DISTINCT error) AS errors
+                   FROM refused GROUP BY subject) AS r ON r.subject = id
+        ORDER BY name
+        """
+    )
+    return [SubjectStatus(*each) for each in found]
