@@ -37,32 +37,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m headrace.producers", description="Operate outboxes of producers.")
     outbox = parser.add_subparsers(required=True, metavar="outbox").add_parser("outbox", help="Operate outboxes.")
-    commands = outbox.add_subparsers(required=True, metavar="send|status")
+    commands = outbox.add_subparsers(required=True, metavar="send|status|relay")
     send = commands.add_parser("send", help="Send what an outbox holds, such as after a crash.")
     send.add_argument("file", type=Path, help="The outbox.")
-    send.add_argument("--project", help="Google Cloud project of the topics [HEADRACE_PROJECT].")
-    send.add_argument("--refused", action="store_true", help="Also try the refused messages again.")
-    send.add_argument("--follow", action="store_true", help="Go on until interrupted.")
-    send.add_argument(
-        "--timeout", type=float, default=operating.SEND_SECONDS, help="Seconds without an arrival until it gives up."
-    )
+    _add_sending(send)
     send.add_argument("--key-file", type=Path, help="File with the key of an encrypted outbox.")
     send.set_defaults(run=_send)
     status = commands.add_parser("status", help="Show what an outbox holds.")
     status.add_argument("file", type=Path, help="The outbox.")
     status.add_argument("--format", choices=["table", "json"], default="table", help="Format of the output.")
     status.set_defaults(run=_status)
+    relay = commands.add_parser("relay", help="Send what a transactional outbox holds.")
+    relay.add_argument("--database-url", help=f"URL for SQLAlchemy [{operating.DATABASE_URL}].")
+    relay.add_argument("--table", default="headrace_outbox", help="Table of the outbox.")
+    _add_sending(relay)
+    relay.set_defaults(run=_relay)
     return parser
 
 
+def _add_sending(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--project", help="Google Cloud project of the topics [HEADRACE_PROJECT].")
+    command.add_argument("--refused", action="store_true", help="Also try the refused messages again.")
+    command.add_argument("--follow", action="store_true", help="Go on until interrupted.")
+    command.add_argument(
+        "--timeout", type=float, default=operating.SEND_SECONDS, help="Seconds without an arrival until it gives up."
+    )
+
+
 def _send(given: argparse.Namespace) -> Exit:
-    if host := os.environ.get(EMULATOR):
-        _say(f"{EMULATOR}={host}")
-    config = ProducerConfig.read(project=given.project, contracts=Path())  # messages are encoded already
     key = None if given.key_file is None else read_key_file(given.key_file)
     sent = operating.send(
         given.file,
-        PubSubPublisher(config.project, topics=config.topics, ordered=True),
+        _publisher(given),
         key=key,
         refused=given.refused,
         follow=given.follow,
@@ -70,6 +76,26 @@ def _send(given: argparse.Namespace) -> Exit:
     )
     _say(str(sent))
     return sent.exit_code
+
+
+def _relay(given: argparse.Namespace) -> Exit:
+    relayed = operating.relay(
+        given.database_url or os.environ.get(operating.DATABASE_URL, ""),
+        _publisher(given),
+        table=given.table,
+        refused=given.refused,
+        follow=given.follow,
+        timeout=given.timeout,
+    )
+    _say(str(relayed))
+    return relayed.exit_code
+
+
+def _publisher(given: argparse.Namespace) -> PubSubPublisher:
+    if host := os.environ.get(EMULATOR):
+        _say(f"{EMULATOR}={host}")
+    config = ProducerConfig.read(project=given.project, contracts=Path())  # messages are encoded already
+    return PubSubPublisher(config.project, topics=config.topics, ordered=True)
 
 
 def _status(given: argparse.Namespace) -> Exit:

@@ -12,6 +12,9 @@ from headrace.cli.options import Format, Project, examples, with_json
 
 outbox_app = command_group("Operate the outboxes of producers.")
 
+Refused = Annotated[bool, typer.Option("--refused", help="Also try the refused messages again.")]
+Follow = Annotated[bool, typer.Option("--follow", help="Go on until interrupted.")]
+Timeout = Annotated[float, typer.Option(min=0.0, metavar="SECONDS", help="Give up after so long without an arrival.")]
 OutboxFile = Annotated[Path, typer.Argument(help="The outbox of a producer.")]
 
 
@@ -26,11 +29,9 @@ def outbox() -> None:
 def send(
     file: OutboxFile,
     project: Project = None,
-    refused: Annotated[bool, typer.Option("--refused", help="Also try the refused messages again.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on until interrupted.")] = False,
-    timeout: Annotated[
-        float, typer.Option(min=0.0, metavar="SECONDS", help="Give up after so long without an arrival.")
-    ] = 60.0,
+    refused: Refused = False,
+    follow: Follow = False,
+    timeout: Timeout = 60.0,
     key_file: Annotated[Path | None, typer.Option(help="File with the key of an encrypted outbox.")] = None,
 ) -> None:
     """Send what an outbox holds, such as after a crash.
@@ -51,3 +52,24 @@ def status(file: OutboxFile, format_: Format = "table") -> None:
     from headrace.cli.commands.outbox import show_status
 
     show_status(file, format_)
+
+
+@outbox_app.command(epilog=examples("headrace outbox relay --follow", "headrace outbox relay --table shop_outbox"))
+def relay(
+    database_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="URL for SQLAlchemy [HEADRACE_OUTBOX_DATABASE_URL].")
+    ] = None,
+    table: Annotated[str, typer.Option(help="Table of the outbox.")] = "headrace_outbox",
+    project: Project = None,
+    refused: Refused = False,
+    follow: Follow = False,
+    timeout: Timeout = 60.0,
+) -> None:
+    """Send what a transactional outbox holds.
+
+    Other accounts of the machine can read a URL on the command line. Put one with a password into the variable. Ends
+    with exit code 5 if messages are left, and 1 if Pub/Sub refuses some.
+    """
+    from headrace.cli.commands.outbox import relay as run_relay
+
+    run_relay(database_url, project, table=table, refused=refused, follow=follow, timeout=timeout)

@@ -35,3 +35,7 @@ class DamagedMessageError(HeadraceError, ValueError, error_code="HR-209", exit_c
 
 class RefusedElsewhereError(HeadraceError, RuntimeError, error_code="HR-210", exit_code=Exit.FOUND):
     """Another process has sent a message of this one, and Pub/Sub refused it. The text is the name of the error."""
+
+
+class RelayError(HeadraceError, RuntimeError, error_code="HR-211", exit_code=Exit.UNREACHABLE):
+    """The database of a transactional outbox cannot be used. The text names it without its password."""

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from headrace.errors import Exit
 from headrace.producers.outbox import tables
@@ -22,7 +22,11 @@ from headrace.producers.outbox.outbox import Outbox
 from headrace.producers.outbox.session import Session, owner_lock
 from headrace.producers.publisher import Publisher
 
+if TYPE_CHECKING:
+    from headrace.producers.outbox.relay import Relayed
+
 SEND_SECONDS: Final = 60.0
+DATABASE_URL: Final = "HEADRACE_OUTBOX_DATABASE_URL"
 _POLL_SECONDS: Final = 0.05
 
 
@@ -167,3 +171,27 @@ def _left(session: Session) -> tuple[int, int]:
 def _status(session: Session) -> list[tables.SubjectStatus]:
     with session.reader() as reader:
         return tables.status(reader)
+
+
+def relay(
+    url: str, publisher: Publisher, *, table: str, refused: bool = False, follow: bool = False, timeout: float
+) -> Relayed:
+    """Send what the transactional outbox *table* of the database at *url* holds. The arguments are those of `send`.
+
+    Raises:
+        RelayError: the database cannot be used; with *follow*, only if *url* is wrong.
+    """
+    from headrace.producers.outbox.relay import Relay, open_database
+    from headrace.producers.outbox.transactional import OutboxTables
+
+    engine = open_database(url)
+    try:
+        relay = Relay(engine, publisher, OutboxTables(table))
+        if refused:
+            relay.retry_refused()
+        if follow:
+            relay.run(lambda: False)
+        return relay.send_all(timeout)
+    finally:
+        publisher.close()
+        engine.dispose()

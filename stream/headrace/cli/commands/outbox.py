@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import typer
@@ -10,6 +11,7 @@ from headrace.cli.options import read_settings
 from headrace.producers import PubSubPublisher
 from headrace.producers.outbox import operating
 from headrace.producers.outbox.key_file import read_key_file
+from headrace.runtime.extras import require
 from headrace.runtime.reachability import Service, reach
 from headrace.util.output import say, show
 
@@ -22,13 +24,33 @@ def send(
     Raises:
         OutboxError: the file cannot be used.
     """
-    settings = read_settings(project)
     key = None if key_file is None else read_key_file(key_file)
-    reach(Service.PUBSUB)
-    publisher = PubSubPublisher(settings.project, topics=settings.topics, ordered=True)
+    publisher = _publisher(project)
     sent = operating.send(file, publisher, key=key, refused=refused, follow=follow, timeout=timeout)
     say(str(sent))
     raise typer.Exit(sent.exit_code)
+
+
+def relay(
+    database_url: str | None, project: str | None, *, table: str, refused: bool, follow: bool, timeout: float
+) -> None:
+    """Send what the table of a transactional outbox holds; exits as :func:`send` does.
+
+    Raises:
+        RelayError: the database cannot be used.
+    """
+    require("sqlalchemy")
+    url = database_url or os.environ.get(operating.DATABASE_URL, "")
+    publisher = _publisher(project)
+    relayed = operating.relay(url, publisher, table=table, refused=refused, follow=follow, timeout=timeout)
+    say(str(relayed))
+    raise typer.Exit(relayed.exit_code)
+
+
+def _publisher(project: str | None) -> PubSubPublisher:
+    settings = read_settings(project)
+    reach(Service.PUBSUB)
+    return PubSubPublisher(settings.project, topics=settings.topics, ordered=True)
 
 
 def show_status(file: Path, format_: str) -> None:
