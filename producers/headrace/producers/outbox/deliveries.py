@@ -1,4 +1,4 @@
-"""Futures of the messages that this process added, and what it was told about them."""
+"""Futures of the messages that this process added, and a count of those that Pub/Sub refused."""
 
 from __future__ import annotations
 

@@ -97,15 +97,16 @@ class Lane:
         self.broken.clear()
         self.after = min(failures) - 1
         number, error = next(iter(failures.items()))
-        match failure_of(error):
+        kind = failure_of(error)
+        match kind:
             case Failure.LATER:
                 self.tries += 1
                 self.resume_at = now + _pause(self.tries, jitter)
                 return None
             case Failure.REFUSED:
                 return self._isolate(sent, len(failures), number, error)
-            case _ as never:
-                assert_never(never)
+            case _:
+                assert_never(kind)
 
     def _landed(self, number: int) -> int:
         size = self.in_flight.pop(number)

@@ -32,7 +32,7 @@ _POLL_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a run of :func:`send` has done, and what the file still holds.
+    """Result of :func:`send`, and of what the file still holds.
 
     *elsewhere* messages belong to processes that run and send them themselves.
     """

@@ -15,7 +15,7 @@ LEASE_SECONDS: Final = 60.0  # without a heartbeat, as this process measures it:
 
 
 class Adoption:
-    """What one process sees of the other owners of a file."""
+    """View of one process on the other owners of a file."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 class Relayed(NamedTuple):
-    """What a run of the relay has done, and what the table still holds."""
+    """Result of a run of the relay; *left* and *refused* messages are still in the table."""
 
     sent: int
     left: int

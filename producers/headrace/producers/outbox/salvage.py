@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Salvage:
-    """What became of a damaged file, which is now at *moved_to*. *lost* is None if nothing says how many there were."""
+    """Result of saving a damaged file, which is now at *moved_to*. Without *lost*, that number is unknown."""
 
     moved_to: Path
     saved: int
@@ -135,7 +135,7 @@ def _int_or_none(value: Any) -> int | None:
 
 
 class _Damaged:
-    """What can be read of a damaged file."""
+    """The readable part of a damaged file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

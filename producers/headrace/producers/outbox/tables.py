@@ -229,7 +229,7 @@ def restore_refused(connection: sqlite3.Connection, counts: Counters) -> Counter
 
 
 class SubjectStatus(NamedTuple):
-    """What the file holds of one subject. *oldest* is in Unix seconds; *error* is why nothing is sent at present."""
+    """Contents of the file for one subject. *oldest* is in Unix seconds; *error* is why nothing is sent at present."""
 
     subject: str
     waiting: int
