@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -35,19 +36,19 @@ class Deliveries:
         self._refused = 0
         self._first_error: BaseException | None = None
 
-    def expect(self, number: int, future: DeliveryFuture, is_sent_here: bool) -> None:
-        """Settle *future* when the message is delivered, by this process or by another."""
-        future._pinned = self._pinned
+    @contextmanager
+    def expecting(self) -> Iterator[Callable[[int, DeliveryFuture, bool], None]]:
+        """Yield a function to call with the number of each message that the block commits, its future, and whether it
+        is sent here. Until the block ends, nothing is settled: a message may arrive before its number is known here.
+        """
         with self._lock:
-            self._futures[number] = future
-            if not is_sent_here:
-                self._elsewhere.add(number)
+            yield self._expect
 
-    def forget(self, number: int) -> None:
-        """Forget a message that was not committed."""
-        with self._lock:
-            self._futures.pop(number, None)
-            self._elsewhere.discard(number)
+    def _expect(self, number: int, future: DeliveryFuture, is_sent_here: bool) -> None:
+        future._pinned = self._pinned
+        self._futures[number] = future
+        if not is_sent_here:
+            self._elsewhere.add(number)
 
     def elsewhere(self) -> list[int]:
         """Return the numbers of the messages that other processes send."""
@@ -61,15 +62,16 @@ class Deliveries:
 
     def delivered(self, messages: Iterable[tuple[int, str]]) -> None:
         """Settle the futures of messages with these numbers and Pub/Sub's message ids."""
-        for number, message_id in messages:
-            future = self._take(number)
+        with self._lock:  # once: it is held while others commit
+            found = [(self._take(number), message_id) for number, message_id in messages]
+        for future, message_id in found:
             if future is not None and not future.done():
                 future.set_result(message_id)
 
     def refused(self, number: int, error: BaseException) -> None:
         """Settle the future of a message that Pub/Sub refuses, and count it."""
-        future = self._take(number)
         with self._lock:
+            future = self._take(number)
             self._refused += 1
             self._first_error = self._first_error or error
         if future is not None and not future.done():
@@ -83,9 +85,8 @@ class Deliveries:
         return found
 
     def _take(self, number: int) -> DeliveryFuture | None:
-        with self._lock:
-            future = self._futures.pop(number, None)
-            self._elsewhere.discard(number)
-            if future is not None:
-                self._pinned.discard(future)
+        future = self._futures.pop(number, None)
+        self._elsewhere.discard(number)
+        if future is not None:
+            self._pinned.discard(future)
         return future

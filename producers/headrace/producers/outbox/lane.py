@@ -71,10 +71,10 @@ class Lane:
         self.after = max(self.after, number)
         self._sent += 1
 
-    def arrived(self, number: int) -> int:
-        """Note a message that arrived; return its bytes."""
+    def arrived(self, number: int) -> None:
+        """Note a message that arrived."""
         self.tries, self.error, self._solo_tries = 0, None, 0
-        return self._landed(number)
+        self._landed(number)
 
     def failed(self, number: int, error: BaseException) -> None:
         """Note a message that failed. It is sent again when no other is on its way."""
@@ -108,10 +108,8 @@ class Lane:
             case _:
                 assert_never(kind)
 
-    def _landed(self, number: int) -> int:
-        size = self.in_flight.pop(number)
-        self._bytes -= size
-        return size
+    def _landed(self, number: int) -> None:
+        self._bytes -= self.in_flight.pop(number)
 
     def _isolate(self, sent: int, failed: int, number: int, error: BaseException) -> tuple[int, BaseException] | None:
         self.limit = max(1, failed // 2)

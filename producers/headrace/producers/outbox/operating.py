@@ -154,7 +154,7 @@ def _check_there(path: Path) -> None:
 
 def _restore(session: Session) -> None:
     with session.writer() as writer, transaction(writer):
-        tables.set_counters(writer, tables.restore_refused(writer, tables.counters(writer)))
+        tables.restore_refused(writer)
 
 
 def _left(session: Session) -> tuple[int, int]:

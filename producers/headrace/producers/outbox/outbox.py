@@ -29,7 +29,8 @@ from headrace.producers.outbox.opening import Synchronous, open_lock, prepare
 from headrace.producers.outbox.salvage import Salvage, salvage
 from headrace.producers.outbox.sealing import sealing
 from headrace.producers.outbox.sender import Sender
-from headrace.producers.outbox.session import Limits, Session
+from headrace.producers.outbox.session import Session
+from headrace.producers.outbox.tables import Limits
 from headrace.producers.publisher import ProducerClosedError, Publisher
 
 _log = logging.getLogger(__name__)

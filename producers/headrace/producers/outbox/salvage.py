@@ -16,7 +16,7 @@ from headrace.producers.outbox.errors import OutboxError
 from headrace.producers.outbox.message import digest
 from headrace.producers.outbox.opening import Synchronous, check_key, connect, is_damage, prepare, transaction
 from headrace.producers.outbox.sealing import Sealing
-from headrace.producers.outbox.tables import Counters, Row
+from headrace.producers.outbox.tables import Row
 
 _SUFFIXES: Final = ("", "-wal", "-shm")
 _PAGE_BYTES: Final = 4096
@@ -106,20 +106,20 @@ def _fill(new: sqlite3.Connection, found: _Damaged) -> int:
     if (outbox := found.meta("outbox")) is not None:  # encrypted bodies can be opened only with this id
         new.execute("UPDATE meta SET value = ? WHERE name = 'outbox'", (outbox,))
     names = found.subject_names()
-    count = size = last = 0
+    count = 0
     for number, _, key, added, checksum, body in found.rows("messages", _COLUMNS):
         name = _subject_of(names, number, added, checksum, body)
         if name is not None:
             row = Row(tables.subject_number(new, name), _int_or_none(key), added, checksum, body, number)
-            tables.insert(new, [row])
-            count, size, last = count + 1, size + len(body), max(last, number)
+            tables.insert_saved(new, row)
+            count += 1
     for number, _, key, added, checksum, body, error in found.rows("refused", f"{_COLUMNS}, error"):
         name = _subject_of(names, number, added, checksum, body)
         if name is not None:
             values = number, tables.subject_number(new, name), _int_or_none(key), added, checksum, body, str(error)
             new.execute("INSERT INTO refused VALUES (?, ?, ?, ?, ?, ?, ?)", values)
-            count, size, last = count + 1, size + len(body), max(last, number)
-    tables.set_counters(new, Counters(max(last + 1, found.next_number()), count, size))
+            count += 1
+    tables.skip_numbers(new, found.next_number())
     return count
 
 

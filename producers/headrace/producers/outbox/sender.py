@@ -47,7 +47,7 @@ class Sender:
         self._publisher = publisher
         self._lanes: dict[int, Lane] = {}
         self._results: deque[_Result] = deque()
-        self._delivered: dict[int, tuple[int, str]] = {}  # number -> bytes and message id; not deleted yet
+        self._delivered: dict[int, str] = {}  # number -> message id; not deleted yet
         self._refused: dict[int, BaseException] = {}
         self._noted: dict[int, tuple[str | None, int]] = {}
         self._adoption = Adoption(session)
@@ -191,7 +191,8 @@ class Sender:
         while self._results:
             lane, number, message_id, error = self._results.popleft()
             if error is None:
-                self._delivered[number] = lane.arrived(number), message_id
+                lane.arrived(number)
+                self._delivered[number] = message_id
                 self.last_arrival = time.monotonic()
                 self.arrived += 1
             else:
@@ -211,12 +212,11 @@ class Sender:
         if not (self._delivered or self._refused or notes):
             return
         delivered, refused = dict(self._delivered), dict(self._refused)
-        sizes = [(number, size) for number, (size, _) in delivered.items()]
         names = [(number, _refusal_name(error)) for number, error in refused.items()]
-        self._session.settle(Settling(sizes, names, notes))
+        self._session.settle(Settling(list(delivered), names, notes))
         self._delivered, self._refused = {}, {}
         self._noted |= {subject: (error, tries) for subject, error, tries in notes}
-        self._session.deliveries.delivered((number, id_) for number, (_, id_) in delivered.items())
+        self._session.deliveries.delivered(delivered.items())
         for number, error in refused.items():
             self._session.deliveries.refused(number, error)
         with self._progress:

@@ -20,15 +20,7 @@ from headrace.producers.outbox.group_commit import GroupCommit
 from headrace.producers.outbox.message import OutboxMessage, digest, key_number
 from headrace.producers.outbox.opening import Synchronous, connect, transaction, unusable
 from headrace.producers.outbox.sealing import Sealing
-from headrace.producers.outbox.tables import Counters, Row
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The most messages and bytes that the file holds."""
-
-    messages: int
-    bytes: int
+from headrace.producers.outbox.tables import Limits, Row
 
 
 @dataclass(slots=True, eq=False)
@@ -43,9 +35,9 @@ class Adding:
 
 @dataclass(slots=True, eq=False)
 class Settling:
-    """Messages to remove, as number and bytes, and those to move to the refused, as number and name of the error."""
+    """Numbers of messages to remove, and messages to move to the refused, as number and name of the error."""
 
-    delivered: Sequence[tuple[int, int]] = ()
+    delivered: Sequence[int] = ()
     refused: Sequence[tuple[int, str]] = ()
     notes: Sequence[tuple[int, str | None, int]] = field(default=())
 
@@ -95,39 +87,35 @@ class Session:
             raise OutboxError(f"{self.path}: {unusable(error)}") from error
 
     def _commit(self, works: Sequence[Adding | Settling]) -> None:
+        with self.writer() as connection, self.deliveries.expecting() as expect:
+            if len(works) == 1 and self._is_simple(works[0]):
+                self._insert(connection, works, {})  # one statement is a transaction of its own
+            else:
+                self._commit_all(connection, works)
+            for each in works:
+                if isinstance(each, Adding) and not each.is_full:
+                    expect(each.row.number, each.future, each.row.owner == self.owner)
+
+    def _commit_all(self, connection: sqlite3.Connection, works: Sequence[Adding | Settling]) -> None:
         new: dict[str, int] = {}
-        adding = [each for each in works if isinstance(each, Adding)]
-        try:
-            with self.writer() as connection, transaction(connection):
-                counts = tables.counters(connection)
-                for settling in works:
-                    if isinstance(settling, Settling):
-                        counts = _settled(connection, counts, settling)
-                counts = self._insert(connection, counts, adding, new)
-                tables.set_counters(connection, counts)
-        except BaseException:
-            for each in adding:
-                self.deliveries.forget(each.row.number)
-            raise
+        with transaction(connection):
+            for each in works:
+                if isinstance(each, Settling):
+                    _settle(connection, each)
+            self._insert(connection, works, new)
         self._subjects |= new
 
-    def _insert(
-        self, connection: sqlite3.Connection, counts: Counters, works: Sequence[Adding], new: dict[str, int]
-    ) -> Counters:
-        rows = []
+    def _is_simple(self, work: Adding | Settling) -> bool:
+        return isinstance(work, Adding) and work.row.key is None and work.subject in self._subjects
+
+    def _insert(self, connection: sqlite3.Connection, works: Sequence[Adding | Settling], new: dict[str, int]) -> None:
         owners: dict[int, int] = {}
         for work in works:
-            row, size = work.row, len(work.row.body)
-            if counts.messages + 1 > self._limits.messages or counts.bytes + size > self._limits.bytes:
-                work.is_full = True
-                continue
-            row.number, row.owner = counts.next, self._owner_for(connection, row.key, owners)
-            row.subject = self._subject(connection, work.subject, new)
-            counts = Counters(counts.next + 1, counts.messages + 1, counts.bytes + size)
-            self.deliveries.expect(row.number, work.future, row.owner == self.owner)
-            rows.append(row)
-        tables.insert(connection, rows)
-        return counts
+            if isinstance(work, Adding):
+                row = work.row
+                row.owner = self._owner_for(connection, row.key, owners)
+                row.subject = self._subject(connection, work.subject, new)
+                work.is_full = not tables.insert(connection, row, self._limits)
 
     def _owner_for(self, connection: sqlite3.Connection, key: int | None, owners: dict[int, int]) -> int:
         if key is None:
@@ -241,13 +229,10 @@ def owner_lock(path: Path, owner: int) -> Path:
     return path.with_name(f"{path.name}.{_OWNER}-{owner}")
 
 
-def _settled(connection: sqlite3.Connection, counts: Counters, work: Settling) -> Counters:
-    count = size = 0
-    for number, length in work.delivered:
-        if tables.delete(connection, number):
-            count, size = count + 1, size + length
+def _settle(connection: sqlite3.Connection, work: Settling) -> None:
+    for number in work.delivered:
+        tables.delete(connection, number)
     for number, error in work.refused:
         tables.refuse(connection, number, error)
     for subject, note, tries in work.notes:
         tables.note_error(connection, subject, note, tries)
-    return Counters(counts.next, counts.messages - count, counts.bytes - size)

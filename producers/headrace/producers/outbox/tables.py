@@ -1,36 +1,57 @@
 """The tables of an outbox file, and every statement on them.
 
-``counters`` has one row: the number of the next message, and how many messages and bytes the file holds. ``messages``
-has what waits, and ``refused`` what Pub/Sub refuses. All messages of one ordering key in ``messages`` have one owner.
+``counters`` has one row: the number of the next message, and how many messages and bytes the file holds. Triggers keep
+it, so that adding a message alone is one statement. ``messages`` has what waits, and ``refused`` what Pub/Sub refuses.
+All messages of one ordering key in ``messages`` have one owner.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 APPLICATION: Final = 0x48524F42  # "HROB": how `file` and this module know an outbox from another database
 FORMAT: Final = 1
 NO_OWNER: Final = 0
-_SCHEMA: Final = """
-    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE counters (
+_SCHEMA: Final = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE counters (
         one INTEGER PRIMARY KEY CHECK (one = 1), next INTEGER NOT NULL, messages INTEGER NOT NULL,
-        bytes INTEGER NOT NULL);
-    CREATE TABLE owners (id INTEGER PRIMARY KEY AUTOINCREMENT, pid INTEGER NOT NULL, beats INTEGER NOT NULL);
-    CREATE TABLE subjects (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, error TEXT, tries INTEGER NOT NULL);
-    CREATE TABLE messages (
+        bytes INTEGER NOT NULL)""",
+    "CREATE TABLE owners (id INTEGER PRIMARY KEY AUTOINCREMENT, pid INTEGER NOT NULL, beats INTEGER NOT NULL)",
+    "CREATE TABLE subjects (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, error TEXT, tries INTEGER NOT NULL)",
+    """CREATE TABLE messages (
         number INTEGER PRIMARY KEY, owner INTEGER NOT NULL, subject INTEGER NOT NULL, key INTEGER,
-        added REAL NOT NULL, digest BLOB NOT NULL, body BLOB NOT NULL);
-    CREATE INDEX messages_by_owner ON messages (owner, subject);
-    CREATE INDEX messages_by_key ON messages (key) WHERE key IS NOT NULL;
-    CREATE TABLE refused (
+        added REAL NOT NULL, digest BLOB NOT NULL, body BLOB NOT NULL)""",
+    "CREATE INDEX messages_by_owner ON messages (owner, subject)",
+    "CREATE INDEX messages_by_key ON messages (key) WHERE key IS NOT NULL",
+    """CREATE TABLE refused (
         number INTEGER PRIMARY KEY, subject INTEGER NOT NULL, key INTEGER, added REAL NOT NULL,
-        digest BLOB NOT NULL, body BLOB NOT NULL, error TEXT NOT NULL);
+        digest BLOB NOT NULL, body BLOB NOT NULL, error TEXT NOT NULL)""",
+    """CREATE TRIGGER count_message AFTER INSERT ON messages BEGIN
+        UPDATE counters SET next = max(next, new.number + 1), messages = messages + 1,
+            bytes = bytes + length(new.body); END""",
+    """CREATE TRIGGER count_deletion AFTER DELETE ON messages BEGIN
+        UPDATE counters SET messages = messages - 1, bytes = bytes - length(old.body); END""",
+    """CREATE TRIGGER count_refusal AFTER INSERT ON refused BEGIN
+        UPDATE counters SET messages = messages + 1, bytes = bytes + length(new.body); END""",
+    """CREATE TRIGGER count_retry AFTER DELETE ON refused BEGIN
+        UPDATE counters SET messages = messages - 1, bytes = bytes - length(old.body); END""",
+)
+_INSERT: Final = """
+    INSERT INTO messages SELECT next, ?, ?, ?, ?, ?, ? FROM counters WHERE messages < ? AND bytes + ? <= ?
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most messages and bytes that the file holds."""
+
+    messages: int
+    bytes: int
 
 
 @dataclass(slots=True)
@@ -64,7 +85,7 @@ class Owner(NamedTuple):
 
 def create(connection: sqlite3.Connection, key_id: str) -> None:
     """Create the tables, inside the caller's transaction. Their pages are always the same ones of the file."""
-    for statement in _SCHEMA.split(";"):
+    for statement in _SCHEMA:
         connection.execute(statement)
     connection.execute("INSERT INTO counters VALUES (1, 1, 0, 0)")
     connection.execute("INSERT INTO meta VALUES ('outbox', ?), ('key', ?)", (uuid.uuid4().hex, key_id))
@@ -83,9 +104,9 @@ def counters(connection: sqlite3.Connection) -> Counters:
     return Counters(*connection.execute("SELECT next, messages, bytes FROM counters").fetchone())
 
 
-def set_counters(connection: sqlite3.Connection, counts: Counters) -> None:
-    """Write the counters."""
-    connection.execute("UPDATE counters SET next = ?, messages = ?, bytes = ?", counts)
+def skip_numbers(connection: sqlite3.Connection, next_: int) -> None:
+    """Give no number below *next_* to a new message."""
+    connection.execute("UPDATE counters SET next = max(next, ?)", (next_,))
 
 
 def subject_number(connection: sqlite3.Connection, name: str) -> int:
@@ -111,11 +132,22 @@ def owner_of_key(connection: sqlite3.Connection, key: int) -> int | None:
     return None if found is None else int(found[0])
 
 
-def insert(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
-    """Insert messages that have a number and an owner."""
-    connection.executemany(
+def insert(connection: sqlite3.Connection, row: Row, limits: Limits) -> bool:
+    """Insert a message, and set its number; return False if it does not fit into *limits*."""
+    size = len(row.body)
+    values = row.owner, row.subject, row.key, row.added, row.digest, row.body, limits.messages, size, limits.bytes
+    done = connection.execute(_INSERT, values)
+    if done.rowcount != 1:
+        return False
+    row.number = done.lastrowid or 0
+    return True
+
+
+def insert_saved(connection: sqlite3.Connection, row: Row) -> None:
+    """Insert a message that has its number."""
+    connection.execute(
         "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(each.number, each.owner, each.subject, each.key, each.added, each.digest, each.body) for each in rows],
+        (row.number, row.owner, row.subject, row.key, row.added, row.digest, row.body),
     )
 
 
@@ -215,17 +247,16 @@ def count(connection: sqlite3.Connection, owner: int) -> int:
     return int(connection.execute("SELECT count(*) FROM messages WHERE owner = ?", (owner,)).fetchone()[0])
 
 
-def restore_refused(connection: sqlite3.Connection, counts: Counters) -> Counters:
+def restore_refused(connection: sqlite3.Connection) -> None:
     """Let the refused messages wait again, behind the others, inside the caller's transaction."""
     for number, key in connection.execute("SELECT number, key FROM refused ORDER BY number").fetchall():
         owner = None if key is None else owner_of_key(connection, key)
         connection.execute(
-            "INSERT INTO messages SELECT ?, ?, subject, key, added, digest, body FROM refused WHERE number = ?",
-            (counts.next, NO_OWNER if owner is None else owner, number),
+            "INSERT INTO messages SELECT (SELECT next FROM counters), ?, subject, key, added, digest, body "
+            "FROM refused WHERE number = ?",
+            (NO_OWNER if owner is None else owner, number),
         )
-        counts = counts._replace(next=counts.next + 1)
     connection.execute("DELETE FROM refused")
-    return counts
 
 
 class SubjectStatus(NamedTuple):
