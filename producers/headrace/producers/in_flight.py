@@ -104,7 +104,7 @@ class Waiter(Protocol):
     """Something with events that are not confirmed yet."""
 
     def wait(self, timeout: float | None) -> None:
-        """Wait until they are confirmed. Raises TimeoutError or PublishError, whose text is logged."""
+        """Wait until they are confirmed. Raises TimeoutError or HeadraceError, whose text is logged."""
 
 
 def wait_at_the_end(waiter: Waiter) -> None:
@@ -126,7 +126,7 @@ def wait_at_exit() -> None:
     for waiter in unfinished:
         try:
             waiter.wait(max(0.0, deadline - time.monotonic()))
-        except (TimeoutError, PublishError) as error:
+        except (TimeoutError, HeadraceError) as error:
             _log.error("at exit: %s", error)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from google.api_core.exceptions import InvalidArgument
 
-from headrace.producers import EventProducer, ProducerClosedError, PublishError
+from headrace.producers import EventProducer, ProducerClosedError, PublishError, PubSubPublisher
 from headrace.producers.outbox import NotSentError, Outbox, OutboxError, OutboxFullError
 from headrace.producers.testing import FakePublisher
 from tests.support.builders import PACKAGE, a_flight
@@ -58,6 +58,8 @@ def test_single_events_can_be_durable_or_not(file: Path) -> None:
     producer = a_producer(broker, file)
     producer.publish("flight_departed", a_flight(), durable=True)
     assert isinstance(producer.publish("flight_departed", a_flight(), durable=False).exception(SECONDS), Exception)
+    with pytest.raises(PublishError, match="1 event was not published"):
+        producer.close()
     assert len(rows(file)) == 1
 
 
@@ -71,6 +73,14 @@ def test_a_wrong_event_is_refused_before_it_is_in_the_file(file: Path) -> None:
     with a_producer(Broker(), file) as producer, pytest.raises(ValueError, match="carrier"):
         producer.publish("flight_departed", a_flight(carrier=7))
     assert rows(file, "SELECT next FROM counters") == [(1,)]
+
+
+def test_an_ordering_key_without_an_ordered_publisher_is_refused_at_once(file: Path) -> None:
+    with (
+        EventProducer(PubSubPublisher("p"), source="/s", registry=PACKAGE, outbox=file) as producer,
+        pytest.raises(ValueError, match=r"ordering_key: this publisher is not ordered; make it with PubSubPublisher"),
+    ):
+        producer.publish("flight_departed", a_flight(), ordering_key="k")
 
 
 def test_only_the_owner_may_read_the_files(file: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headrace.errors import Exit
 from headrace.producers.outbox import tables
-from headrace.producers.outbox.errors import OutboxDamagedError, OutboxError
+from headrace.producers.outbox.errors import OutboxDamagedError, OutboxError, RelayError
 from headrace.producers.outbox.file_locks import is_locked
 from headrace.producers.outbox.opening import Synchronous, check_format, connect, is_damage, transaction, unusable
 from headrace.producers.outbox.outbox import Outbox
@@ -181,9 +181,12 @@ def relay(
     Raises:
         RelayError: the database cannot be used; with *follow*, only if *url* is wrong.
     """
-    from headrace.producers.outbox.relay import Relay, open_database
-    from headrace.producers.outbox.transactional import OutboxTables
-
+    try:
+        from headrace.producers.outbox.relay import Relay, open_database
+        from headrace.producers.outbox.transactional import OutboxTables
+    except ModuleNotFoundError as error:
+        remedy = "run pip install 'headrace-producers[sqlalchemy]'"
+        raise RelayError(f"relay: the distribution {error.name} is not installed; {remedy}") from error
     engine = open_database(url)
     try:
         relay = Relay(engine, publisher, OutboxTables(table))

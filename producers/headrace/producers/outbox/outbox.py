@@ -107,7 +107,10 @@ class Outbox:
             OutboxFullError: there was no room in time; the message is not in the file.
             OutboxError: the file cannot be written; the message is not in the file.
             ProducerClosedError: the outbox is closed.
+            ValueError: an ordering key is given, and the publisher is not ordered.
         """
+        if ordering_key and not getattr(self._publisher, "is_ordered", True):  # rather than refuse it in the background
+            raise ValueError("ordering_key: this publisher is not ordered; make it with PubSubPublisher(ordered=True)")
         session, sender = self._opened()
         future = DeliveryFuture()
         in_flight.wait_at_the_end(self)

@@ -11,7 +11,6 @@ from headrace.cli.options import read_settings
 from headrace.producers import PubSubPublisher
 from headrace.producers.outbox import operating
 from headrace.producers.outbox.key_file import read_key_file
-from headrace.runtime.extras import require
 from headrace.runtime.reachability import Service, reach
 from headrace.util.output import say, show
 
@@ -39,7 +38,6 @@ def relay(
     Raises:
         RelayError: the database cannot be used.
     """
-    require("sqlalchemy")
     url = database_url or os.environ.get(operating.DATABASE_URL, "")
     publisher = _publisher(project)
     relayed = operating.relay(url, publisher, table=table, refused=refused, follow=follow, timeout=timeout)
