@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -88,6 +90,49 @@ def test_a_file_of_which_nothing_is_left_is_reported(tmp_path: Path, caplog: pyt
     assert (opened.salvage.saved, opened.salvage.lost) == (0, None)
     assert "an unknown number of events is lost" in caplog.text
     opened.close()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_flipped_bit_in_the_log_that_a_crash_left_is_reported(
+    tmp_path: Path, seed: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, broker, chance = tmp_path / "a.outbox", Broker(), random.Random(seed)
+    crash(file)
+    log = file.with_name("a.outbox-wal")
+    flip(log, chance, range(log.stat().st_size * 3 // 4), 1)
+    with caplog.at_level(logging.ERROR):
+        opened = an_outbox(file, broker)
+        wait_until(lambda: rows(file) == [])
+    arrived = len(set(broker.payloads))
+    assert opened.salvage is not None or arrived == 50
+    if arrived < 50:
+        assert "an unknown number of events is lost" in caplog.text
+    opened.close()
+
+
+def test_a_log_that_a_crash_left_is_in_order(tmp_path: Path) -> None:
+    file, broker = tmp_path / "a.outbox", Broker()
+    crash(file)
+    opened = an_outbox(file, broker)
+    wait_until(lambda: len(broker.payloads) == 50)
+    assert opened.salvage is None
+    opened.close()
+
+
+def crash(file: Path) -> None:
+    """Fifty messages, and a crash before the log is in the file."""
+    code = """
+import os, signal, sys
+from pathlib import Path
+from tests.support.outboxes import Broker, an_outbox, numbers, put
+away = Broker()
+away.is_away = True
+outbox = an_outbox(Path(sys.argv[1]), away)
+for each in numbers(50):
+    put(outbox, each)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code, str(file)], timeout=60).returncode == -9
 
 
 def test_a_damaged_file_that_another_process_uses_is_left_alone(

@@ -24,6 +24,7 @@ from headrace.producers.outbox.errors import (
     OutboxFullError,
 )
 from headrace.producers.outbox.file_locks import FileLock
+from headrace.producers.outbox.log_check import has_lost_transactions
 from headrace.producers.outbox.message import OutboxMessage
 from headrace.producers.outbox.opening import Synchronous, open_lock, prepare
 from headrace.producers.outbox.salvage import Salvage, salvage
@@ -218,6 +219,7 @@ class Outbox:
         lock = open_lock(self.path)
         try:
             try:
+                self._check_log(lock)
                 prepare(self.path, self._sealing)
             except DamageError:
                 self._repair(lock)
@@ -225,6 +227,14 @@ class Outbox:
         except BaseException:
             lock.leave()
             raise
+
+    def _check_log(self, lock: FileLock) -> None:
+        """Check the log that a crash left, if no other process has the file open. Raises DamageError."""
+        is_alone = lock.try_to_own()
+        is_damaged = is_alone and has_lost_transactions(self.path.with_name(f"{self.path.name}-wal"))
+        lock.share()
+        if is_damaged:
+            raise DamageError("the log does not have what was committed")
 
     def _repair(self, lock: FileLock) -> None:
         """Save what can be read, while no other process has the file open."""
@@ -237,6 +247,8 @@ class Outbox:
                 )
             time.sleep(_FULL_POLL_SECONDS)
         try:
+            if has_lost_transactions(self.path.with_name(f"{self.path.name}-wal")):
+                raise DamageError("the log does not have what was committed")
             prepare(self.path, self._sealing)  # another process may have repaired it meanwhile
         except DamageError:
             self.salvage = salvage(self.path, self._sealing, self._now())

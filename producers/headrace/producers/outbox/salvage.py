@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from headrace.producers.outbox import tables
 from headrace.producers.outbox.errors import OutboxError
+from headrace.producers.outbox.log_check import has_lost_transactions
 from headrace.producers.outbox.message import digest
 from headrace.producers.outbox.opening import Synchronous, check_key, connect, is_damage, prepare, transaction
 from headrace.producers.outbox.sealing import Sealing
@@ -56,16 +58,21 @@ def salvage(path: Path, sealing: Sealing, now: datetime) -> Salvage:
                 file.rename(aside.with_name(aside.name + suffix))
     except OSError as error:
         raise OutboxError(f"{path}: damaged, and cannot be moved ({error.strerror}); move it aside") from error
-    result = _copied(aside, path, sealing)
+    is_complete = not has_lost_transactions(aside.with_name(f"{aside.name}-wal"))
+    result = _copied(aside, path, sealing, is_complete)
     _log.error("%s: %s", path, result)
     return result
 
 
-def _copied(aside: Path, path: Path, sealing: Sealing) -> Salvage:
-    source = aside
-    if not _has_tables(aside):
-        source = _with_first_page(aside, sealing)
+def _copied(aside: Path, path: Path, sealing: Sealing, is_complete: bool) -> Salvage:
+    source = aside.with_name(f"{aside.name}.copy")  # SQLite would change the files that it reads
     try:
+        for suffix in ("", "-wal"):
+            file = aside.with_name(aside.name + suffix)
+            if file.exists():
+                shutil.copyfile(file, source.with_name(source.name + suffix))
+        if not _has_tables(source):
+            _replace_first_page(source, sealing)
         with closing(sqlite3.connect(source, isolation_level=None)) as old:
             found = _Damaged(old)
             key_id = found.meta("key")
@@ -74,10 +81,10 @@ def _copied(aside: Path, path: Path, sealing: Sealing) -> Salvage:
             prepare(path, sealing)
             with closing(connect(path, Synchronous.FULL)) as new, transaction(new):
                 saved = _fill(new, found)
-            expected = found.expected()
+            expected = found.expected() if is_complete else None
     finally:
-        if source is not aside:
-            source.unlink()
+        for suffix in _SUFFIXES:
+            source.with_name(source.name + suffix).unlink(missing_ok=True)
     return Salvage(aside, saved, None if expected is None else max(0, expected - saved))
 
 
@@ -87,19 +94,19 @@ def _has_tables(aside: Path) -> bool:
     return {"messages", "refused", "subjects", "counters", "meta"} <= names
 
 
-def _with_first_page(aside: Path, sealing: Sealing) -> Path:
-    """Return a copy whose first page, which has the schema, is that of a new outbox.
+def _replace_first_page(file: Path, sealing: Sealing) -> None:
+    """Replace the first page, which has the schema, by that of a new outbox.
 
     The tables of every outbox are made in one order, so they begin at the same pages.
     """
-    copy = aside.with_name(f"{aside.name}.copy")
-    with closing(sqlite3.connect(copy, isolation_level=None)) as connection, transaction(connection):
+    new = file.with_name(f"{file.name}-new")
+    with closing(sqlite3.connect(new, isolation_level=None)) as connection, transaction(connection):
         tables.create(connection, sealing.key_id)
-    first = bytearray(copy.read_bytes()[:_PAGE_BYTES])
-    content = aside.read_bytes()
+    first = bytearray(new.read_bytes()[:_PAGE_BYTES])
+    new.unlink()
+    content = file.read_bytes()
     first[_PAGES_AT : _PAGES_AT + 4] = (len(content) // _PAGE_BYTES).to_bytes(4, "big")
-    copy.write_bytes(bytes(first) + content[_PAGE_BYTES:])
-    return copy
+    file.write_bytes(bytes(first) + content[_PAGE_BYTES:])
 
 
 def _fill(new: sqlite3.Connection, found: _Damaged) -> int:
