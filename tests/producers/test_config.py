@@ -252,4 +252,5 @@ def test_a_publisher_gets_the_topics_that_the_settings_name() -> None:
 
 def test_every_setting_is_an_argument_of_the_producer() -> None:
     arguments = set(inspect.signature(ProducerConfig.read).parameters) - {"environment"}
-    assert arguments == set(inspect.signature(EventProducer.from_config).parameters) - {"source", "open_publisher"}
+    others = {"source", "open_publisher", "outbox"}
+    assert arguments == set(inspect.signature(EventProducer.from_config).parameters) - others

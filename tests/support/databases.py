@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -96,3 +97,46 @@ def a_postgresql() -> Iterator[str]:
 
 
 HAS_POSTGRESQL = shutil.which("initdb") is not None and shutil.which("pg_ctl") is not None
+
+
+@contextmanager
+def a_mariadb() -> Iterator[str]:
+    """The address of a server of our own on a socket, which ends with the block."""
+    folder = Path(tempfile.mkdtemp(prefix="my-"))
+    data, socket = folder / "data", folder / "socket"
+    own = ["--no-defaults", f"--datadir={data}", *(["--user=root"] if os.getuid() == 0 else [])]
+    made = subprocess.run(
+        ["mariadb-install-db", *own, "--auth-root-authentication-method=normal", "--skip-test-db"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    command = ["mariadbd", *own, f"--socket={socket}", "--skip-networking", f"--pid-file={folder / 'pid'}"]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([*command, "--innodb-flush-log-at-trx-commit=0"], stdout=log, stderr=log)
+    try:
+        url = f"mysql+pymysql://root@/?unix_socket={socket}"
+        _until_it_answers(url, server)
+        execute(url, "CREATE DATABASE shop")
+        yield f"mysql+pymysql://root@/shop?unix_socket={socket}"
+    finally:
+        server.kill()
+        server.wait()
+        shutil.rmtree(folder)
+
+
+def _until_it_answers(url: str, server: subprocess.Popen[bytes]) -> None:
+    pause = threading.Event()
+    for _ in range(600):
+        assert server.poll() is None, "the server ended"
+        try:
+            execute(url, "SELECT 1")
+        except sa.exc.OperationalError:
+            pause.wait(0.1)
+        else:
+            return
+    raise AssertionError("the server does not answer")
+
+
+HAS_MARIADB = all(map(shutil.which, ("mariadbd", "mariadb-install-db", "my_print_defaults")))

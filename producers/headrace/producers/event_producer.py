@@ -19,6 +19,8 @@ from headrace.schemas import Registry
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
+    from headrace.producers.outbox import Outbox
+
 
 class EventProducer:
     """Publishes events of the contracts in *registry*, such as ``Registry.load(Path("contracts"))``.
@@ -34,6 +36,9 @@ class EventProducer:
     *on_delivery* and *on_error* are called with the outcome of each event, in a thread of the publisher: return soon,
     and do not wait in them for other events. *tracer* of OpenTelemetry starts a span for each event, and puts its
     context into the attribute ``traceparent``.
+
+    With *outbox*, a file or an :class:`producers.outbox.Outbox`, events are durable: ``publish`` returns when the event
+    is committed in that file, and a thread sends it from there.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class EventProducer:
         on_delivery: OnDelivery | None = None,
         on_error: OnError | None = None,
         tracer: Tracer | None = None,
+        outbox: Outbox | Path | str | None = None,
     ) -> None:
         self._core = ProducerCore(
             publisher,
@@ -54,6 +60,7 @@ class EventProducer:
             now=now,
             reporter=Reporter(on_delivery, on_error),
             tracer=tracer,
+            outbox=None if outbox is None else _started(outbox, publisher),
         )
 
     @classmethod
@@ -66,6 +73,7 @@ class EventProducer:
         profile: str | None = None,
         file: Path | str | None = None,
         open_publisher: Callable[..., Publisher] = PubSubPublisher,
+        outbox: Outbox | Path | str | None = None,
     ) -> EventProducer:
         """Return a producer with the project and the contracts that the job's settings name.
 
@@ -81,7 +89,7 @@ class EventProducer:
         config = ProducerConfig.read(project=project, contracts=contracts, profile=profile, file=file)
         registry = Registry.load(config.contracts)
         named: dict[str, Any] = {"topics": config.topics} if config.topics else {}
-        return cls(open_publisher(config.project, **named), source=source, registry=registry)
+        return cls(open_publisher(config.project, **named), source=source, registry=registry, outbox=outbox)
 
     def publish(
         self,
@@ -90,6 +98,7 @@ class EventProducer:
         *,
         event_id: str | None = None,
         ordering_key: str | None = None,
+        durable: bool | None = None,
     ) -> Future[str]:
         """Check *fields* against the newest contract of *subject*, and send them.
 
@@ -106,7 +115,10 @@ class EventProducer:
         masked: put nothing personal into *ordering_key* or *event_id*.
 
         The call blocks while too many messages or bytes are unconfirmed. In a coroutine, use ``await
-        asyncio.wrap_future(future)``.
+        asyncio.wrap_future(future)``, or an ``AsyncEventProducer``.
+
+        With an outbox, the call returns when the event is committed in the file, unless *durable* is False. From then
+        on the event cannot be lost, and the future settles when it is delivered.
 
         Returns:
             A future that gives Pub/Sub's message id, or raises the error that made publishing fail.
@@ -116,10 +128,12 @@ class EventProducer:
             InvalidEventError: a field does not fit its type, a value's own code raises an error, or the event is larger
                 than 1 MiB; names the field, the value's type and the remedy. Nothing was sent.
             ValueError: *event_id* or *ordering_key* is not a text of 1 to 1,024 bytes; or the contract does not trust
-                ids, and *event_id* is not the one that its identity gives.
+                ids, and *event_id* is not the one that its identity gives; or *durable* is True without an outbox.
+            OutboxFullError: the outbox had no room in time. The event was not accepted.
+            OutboxError: the outbox cannot be written. The event was not accepted.
             ProducerClosedError: the producer is closed.
         """
-        return self._core.send(self._core.make(subject, fields, event_id, ordering_key))
+        return self._core.send(self._core.make(subject, fields, event_id, ordering_key), durable)
 
     def stats(self) -> ProducerStats:
         """Return how many events of this process were accepted, confirmed, failed and refused so far."""
@@ -129,19 +143,19 @@ class EventProducer:
         """Wait until every event published so far is confirmed; *timeout* is in seconds.
 
         Raises:
-            TimeoutError: some events are not confirmed yet; they may still arrive.
+            TimeoutError: some events are not confirmed yet; they may still arrive. It is a ``NotSentError`` if they are
+                safe in the outbox.
             PublishError: some events failed since the last flush; gives their number.
         """
-        self._core.publisher.flush()
-        self._core.in_flight.wait(timeout)
+        self._core.flush(timeout)
 
     def close(self, timeout: float | None = None) -> None:
-        """Flush, then close the publisher; raises the same errors as ``flush``. Closing twice has no further effect."""
-        self._core.is_closed = True
-        try:
-            self.flush(timeout)
-        finally:
-            self._core.publisher.close()
+        """Flush, then close the publisher; raises the same errors as ``flush``. Closing twice has no further effect.
+
+        With an outbox, it waits ten seconds at most unless *timeout* says otherwise. Events that are not sent by then
+        stay in the file. That is no error: their number is logged, and the next producer or ``outbox send`` sends them.
+        """
+        self._core.close(timeout)
 
     def __enter__(self) -> EventProducer:
         return self
@@ -150,3 +164,11 @@ class EventProducer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _started(outbox: Outbox | Path | str, publisher: Publisher) -> Outbox:
+    from headrace.producers.outbox import Outbox
+
+    opened = outbox if isinstance(outbox, Outbox) else Outbox(outbox)
+    opened.start(publisher)
+    return opened

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Collection
 from concurrent.futures import CancelledError, Future, wait
 from multiprocessing import util
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from headrace.errors import Exit, HeadraceError
 
@@ -30,6 +30,31 @@ class Counts(NamedTuple):
     accepted: int
     confirmed: int
     failed: int
+
+
+class OutcomeCounter:
+    """Count of futures by outcome, for events that something else waits for. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._accepted = self._confirmed = self._failed = 0
+
+    def add(self, future: Future[str]) -> None:
+        """Count *future* now, and its outcome when it is settled."""
+        with self._lock:
+            self._accepted += 1
+        future.add_done_callback(self._settled)
+
+    def counts(self) -> Counts:
+        """Return how many events were added, confirmed and failed so far."""
+        with self._lock:
+            return Counts(self._accepted, self._confirmed, self._failed)
+
+    def _settled(self, future: Future[str]) -> None:
+        is_failure = _error_of(future) is not None
+        with self._lock:
+            self._failed += is_failure
+            self._confirmed += not is_failure
 
 
 class InFlight:
@@ -131,16 +156,33 @@ def _error_of(future: Future[str]) -> BaseException | None:
         return error
 
 
+class Waiter(Protocol):
+    """Something with events that are not confirmed yet."""
+
+    def wait(self, timeout: float | None) -> None:
+        """Wait until they are confirmed. Raises TimeoutError or HeadraceError, whose text is logged."""
+
+
+def wait_at_the_end(waiter: Waiter) -> None:
+    """Wait for the events of *waiter* when the process ends, unless :func:`is_finished` is called before."""
+    _unfinished.add(waiter)
+
+
+def is_finished(waiter: Waiter) -> None:
+    """Do not wait for *waiter* when the process ends."""
+    _unfinished.discard(waiter)
+
+
 def wait_at_exit() -> None:
     """Wait at most a minute for the unconfirmed events of every producer of this process, and log losses."""
     _process.has_waited = True
     deadline = time.monotonic() + EXIT_FLUSH_SECONDS
     unfinished = list(_unfinished)
     _unfinished.clear()  # only once: two of the hooks below run when a process ends
-    for in_flight in unfinished:
+    for waiter in unfinished:
         try:
-            in_flight.wait(max(0.0, deadline - time.monotonic()))
-        except (TimeoutError, PublishError) as error:
+            waiter.wait(max(0.0, deadline - time.monotonic()))
+        except (TimeoutError, HeadraceError) as error:
             _log.error("at exit: %s", error)
 
 
@@ -153,7 +195,7 @@ class _Process:
 _process: Final = _Process()
 # The second set holds strong references, so that events are waited for even after their producer is collected.
 _all: weakref.WeakSet[InFlight] = weakref.WeakSet()
-_unfinished: set[InFlight] = set()
+_unfinished: set[Waiter] = set()
 
 
 def _leave_to_the_parent() -> None:

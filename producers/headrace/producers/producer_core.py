@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.errors import HeadraceError
 from headrace.producers.errors import ProducerClosedError
 from headrace.producers.event_messages import EventMessage, EventMessages, EventObject
-from headrace.producers.in_flight import InFlight
+from headrace.producers.in_flight import InFlight, OutcomeCounter
 from headrace.producers.publisher import Publisher
 from headrace.producers.reports import ProducerStats, Reporter
 from headrace.schemas import InvalidEventError, Registry
@@ -18,6 +19,7 @@ from headrace.schemas import InvalidEventError, Registry
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
+    from headrace.producers.outbox import Outbox
     from headrace.producers.tracing import Spans
 
 
@@ -33,10 +35,13 @@ class ProducerCore:
         now: Callable[[], datetime],
         reporter: Reporter,
         tracer: Tracer | None,
+        outbox: Outbox | None = None,
     ) -> None:
         self.publisher = publisher
         self.in_flight = InFlight()
         self.is_closed = False
+        self._outbox = outbox
+        self._durable = OutcomeCounter()
         self._messages = EventMessages(registry, source, now)
         self._reporter = reporter
         self._spans = None if tracer is None else _spans(tracer)
@@ -58,29 +63,58 @@ class ProducerCore:
             self._refused += 1
             raise
 
-    def send(self, message: EventMessage) -> Future[str]:
-        """Publish *message*; its outcome is counted and reported."""
-        future = self._publish(message) if self._spans is None else self._publish_traced(message, self._spans)
-        self.in_flight.add(future)
+    def send(self, message: EventMessage, durable: bool | None = None) -> Future[str]:
+        """Publish *message*, by the outbox if there is one and *durable* is not False; the outcome is reported."""
+        goes_by_outbox = self._outbox is not None and durable is not False
+        if durable and not goes_by_outbox:
+            raise ValueError("durable: this producer has no outbox; make it with EventProducer(outbox=...)")
+        publish = self._outbox.put if self._outbox and goes_by_outbox else self.publisher.publish
+        future = publish(*message) if self._spans is None else _traced(self._spans, publish, message)
+        (self._durable if goes_by_outbox else self.in_flight).add(future)
         self._reporter.watch(message, future)
         return future
 
     def stats(self) -> ProducerStats:
         """Return the counts of this process."""
-        return ProducerStats(*self.in_flight.counts(), self._refused)
+        plain, durable = self.in_flight.counts(), self._durable.counts()
+        return ProducerStats(
+            accepted=plain.accepted + durable.accepted,
+            confirmed=plain.confirmed + durable.confirmed,
+            failed=plain.failed + durable.failed,
+            refused=self._refused,
+        )
 
-    def _publish(self, message: EventMessage) -> Future[str]:
-        return self.publisher.publish(*message)
+    def flush(self, timeout: float | None) -> None:
+        """Wait as :meth:`producers.EventProducer.flush` does."""
+        started = time.monotonic()
+        self.publisher.flush()
+        self.in_flight.wait(timeout)
+        if self._outbox is not None:
+            self._outbox.wait(timeout if timeout is None else max(0.0, timeout - (time.monotonic() - started)))
 
-    def _publish_traced(self, message: EventMessage, spans: Spans) -> Future[str]:
-        end_span = spans.begin(message)
+    def close(self, timeout: float | None) -> None:
+        """Close as :meth:`producers.EventProducer.close` does."""
+        self.is_closed = True
         try:
-            future = self._publish(message)
-        except HeadraceError as error:
-            end_span(error, None)
-            raise
-        future.add_done_callback(lambda settled: end_span(settled.exception(), settled))
-        return future
+            self.publisher.flush()
+            self.in_flight.wait(timeout)
+            if self._outbox is not None:
+                self._outbox.drain(timeout)
+        finally:
+            self.publisher.close()
+            if self._outbox is not None:
+                self._outbox.close()
+
+
+def _traced(spans: Spans, publish: Callable[..., Future[str]], message: EventMessage) -> Future[str]:
+    end_span = spans.begin(message)
+    try:
+        future = publish(*message)
+    except HeadraceError as error:
+        end_span(error, None)
+        raise
+    future.add_done_callback(lambda settled: end_span(settled.exception(), settled))
+    return future
 
 
 def _spans(tracer: Tracer) -> Spans:

@@ -85,6 +85,11 @@ class PubSubPublisher:
         self._closed = False
         _publishers.add(self)
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether messages may have an ordering key."""
+        return self._ordered
+
     def publish(self, subject: str, data: bytes, attributes: dict[str, str], ordering_key: str) -> Future[str]:
         """Publish one event's message; blocks while too many messages or bytes are unconfirmed."""
         return self.publish_message(self._topics.get(subject, subject), data, attributes, ordering_key)

@@ -23,6 +23,7 @@ from headrace.cli.init_group import INIT_EXAMPLES, init
 from headrace.cli.journal_group import journal_app
 from headrace.cli.local_group import DEMO_EXAMPLES, UP_EXAMPLES, demo, up
 from headrace.cli.options import check_arguments
+from headrace.cli.outbox_group import outbox_app
 from headrace.cli.project_group import PROVISION_EXAMPLES, PUBLISH_EXAMPLES, provision, publish
 from headrace.cli.query_group import QUERY_EXAMPLES, query
 from headrace.cli.replay_group import REPLAY_EXAMPLES, replay
@@ -63,6 +64,7 @@ app.add_typer(contracts_app, name="contracts")
 app.command(epilog=PROVISION_EXAMPLES)(provision)
 app.command(epilog=DOCTOR_EXAMPLES)(doctor)
 app.command(epilog=PUBLISH_EXAMPLES)(publish)
+app.add_typer(outbox_app, name="outbox")
 app.command(epilog=RUN_EXAMPLES)(run)
 app.command(epilog=STATUS_EXAMPLES)(status)
 app.command(epilog=TAIL_EXAMPLES)(tail)
