@@ -109,12 +109,12 @@ def without(hidden: tuple[str, ...], code: str, *arguments: str, **options: obje
 DISTRIBUTIONS: Final = {"headrace-schemas": ("headrace.schemas",), "headrace-producers": ("headrace.producers",)}
 ONLY: Final = {
     "beam": r"beam\.|pipeline$|deploy\.|dev\.bench\.peer_beam$",
-    "dlt": r"$",
+    "dlt": r"producers\.outbox\.(relay|transactional)$",
     "capacity": r"planning\.capacity\.(simulation|plot)",
     "local": r"dev\.",
     "pytest": r"(dev|producers)\.pytest_plugin$",
     "engine": "",
-    "headrace-producers": r"producers|cli\.commands\.publish$|dev\.(bench|pytest_plugin)",
+    "headrace-producers": r"producers|cli\.commands\.(outbox|publish)$|dev\.(bench|pytest_plugin)",
     "headrace-schemas": "",
 }
 

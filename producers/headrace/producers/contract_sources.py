@@ -30,7 +30,7 @@ def read_contracts(source: ContractSource, open_storage: Callable[[], storage.Cl
     ``headrace-producers[bucket]``; or a registry that is read already. *open_storage* opens the client of a bucket.
 
     Raises:
-        ContractError: a contract is refused, or there is none.
+        ContractError: a contract is refused, or the place has no contract.
         ProducerConfigError: the place cannot be read.
     """
     if isinstance(source, Registry):

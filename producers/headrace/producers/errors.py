@@ -9,5 +9,5 @@ class ProducerClosedError(HeadraceError, RuntimeError, error_code="HR-202", exit
     """The producer or publisher is closed."""
 
 
-class MessageTooLargeError(HeadraceError, ValueError, error_code="HR-208", exit_code=Exit.FOUND):
+class MessageTooLargeError(HeadraceError, ValueError, error_code="HR-212", exit_code=Exit.FOUND):
     """A message is larger than Pub/Sub accepts, or than the publisher may hold. Nothing was sent."""

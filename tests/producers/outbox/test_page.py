@@ -85,7 +85,7 @@ def test_status_shows_the_columns_of_the_page(nothing_set: None) -> None:
     for _ in range(2):
         put(outbox, b"y", subject="flight_departed")
     outbox.close()
-    shown = CliRunner().invoke(app, ["outbox", "status", "orders.outbox"])
+    shown = CliRunner().invoke(app, ["outbox", "status", "orders.outbox"], env={"COLUMNS": "120"})
     head, row = shown.stdout.splitlines()[:2]
     expected = re.findall(r"^subject .*|^flight_departed .*", PAGE, re.MULTILINE)
     assert head.split() == expected[0].split()
