@@ -27,7 +27,7 @@ def publish(project: str, count: int) -> None:
         if ticker.add(1):
             is_done.set()
 
-    with EventProducer(PubSubPublisher(project), source="/bench", registry=registry) as producer:
+    with EventProducer(PubSubPublisher(project), source="/bench", contracts=registry) as producer:
         for number in range(count):
             producer.publish(subject, fields, event_id=f"event-{number}").add_done_callback(confirmed)
         is_done.wait()

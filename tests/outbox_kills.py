@@ -83,7 +83,7 @@ def publish_for_ever(file: Path, accepted: Path, synchronous: str) -> None:
     """Publish, and write down the id of each event as soon as its publish has returned."""
     written = os.open(accepted, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     outbox = Outbox(file, synchronous=synchronous)
-    producer = EventProducer(PubSubPublisher(PROJECT), source="/kills", registry=PACKAGE, outbox=outbox)
+    producer = EventProducer(PubSubPublisher(PROJECT), source="/kills", contracts=PACKAGE, outbox=outbox)
     while True:
         event_id = uuid.uuid4().hex
         producer.publish(SUBJECT, a_flight(), event_id=event_id)
@@ -95,7 +95,7 @@ def commit_for_ever(url: str, accepted: Path, rolled_back: Path) -> None:
     """Write events in transactions, and write down the id of each as soon as its transaction has ended."""
     files = [os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) for path in (accepted, rolled_back)]
     engine = open_database(url)
-    outbox = TransactionalOutbox(source="/kills", registry=PACKAGE)
+    outbox = TransactionalOutbox(source="/kills", contracts=PACKAGE)
     for number in itertools.count():
         event_id = uuid.uuid4().hex
         with engine.connect() as connection, connection.begin() as transaction:

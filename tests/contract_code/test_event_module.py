@@ -68,7 +68,7 @@ def test_events_of_the_samples_and_of_other_teams_are_published_alike(contract: 
     classes, registry = EventClasses(contract), Registry({contract.ref: contract})
     for event in covering_events(contract.record):
         fake = FakePublisher()
-        with EventProducer(fake, source="/checkout", registry=registry) as producer:
+        with EventProducer(fake, source="/checkout", contracts=registry) as producer:
             producer.publish(contract.subject, event, event_id="e-1")
             producer.publish(contract.subject, classes.event(event), event_id="e-1")
         first, second = fake.messages

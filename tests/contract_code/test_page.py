@@ -31,6 +31,6 @@ def test_the_example_publishes_an_event(nothing_set: None, monkeypatch: pytest.M
     exec(code, names)
     publish, fake = names["publish"], FakePublisher()
     assert callable(publish)
-    with EventProducer(fake, source="/checkout", registry=PACKAGE) as producer:
+    with EventProducer(fake, source="/checkout", contracts=PACKAGE) as producer:
         publish(producer)
     assert [each["carrier"] for each in fake.events("flight_departed", PACKAGE)] == ["UA"]

@@ -177,7 +177,7 @@ def test_the_sdk_names_the_setting_in_the_form_of_its_contract() -> None:
     registry = Registry({contract.ref: contract})
 
     with (
-        EventProducer(FakePublisher(), source="/test", registry=registry) as producer,
+        EventProducer(FakePublisher(), source="/test", contracts=registry) as producer,
         pytest.raises(InvalidEventError, match='write encoding = "datum" in the sidecar of the newest contract, or'),
     ):
         producer.publish(contract.subject, fields)

@@ -32,7 +32,7 @@ FLIGHT = {"carrier": "UA", "flight": 1, "origin": "EWR", "destination": "IAH", "
 
 
 def test_publishes(fake_publisher, headrace_registry, headrace_table):
-    with EventProducer(fake_publisher, source="/app", registry=headrace_registry) as producer:
+    with EventProducer(fake_publisher, source="/app", contracts=headrace_registry) as producer:
         producer.publish("flight_departed", FLIGHT)
     table = headrace_table("flight_departed")
     table.receive(fake_publisher.messages)

@@ -174,7 +174,7 @@ from datetime import UTC, datetime, timedelta
 from headrace.producers import EventProducer, PubSubPublisher
 from tests.support.builders import PACKAGE, a_flight
 
-producer = EventProducer(PubSubPublisher(sys.argv[1]), source="/faults", registry=PACKAGE)
+producer = EventProducer(PubSubPublisher(sys.argv[1]), source="/faults", contracts=PACKAGE)
 start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
 for number in range(100_000):
     at = start + timedelta(seconds=number)

@@ -46,7 +46,7 @@ def test_messages_of_other_clients_and_native_ones_are_rows_of_one_table(project
     foreign = [a_kafka_message(number, framed(a_datum(code=f"k-{number}"))) for number in range(30)]
     refused = [a_kafka_message(90, framed(a_datum(), 99)), a_kafka_message(91, a_datum()), (framed(a_datum()), {})]
     office.service.publish(SUBJECT, [*foreign, *foreign[:5], *refused])
-    with EventProducer(PubSubPublisher(project), source="/shop", registry=office.registry) as producer:
+    with EventProducer(PubSubPublisher(project), source="/shop", contracts=office.registry) as producer:
         for number in range(4):
             event = {"code": f"s-{number}", "email": "a@b.c", "at": MOMENT + timedelta(hours=1)}
             producer.publish(SUBJECT, event, event_id=f"s-{number}")

@@ -145,7 +145,7 @@ class Day:
             EventProducer(
                 PubSubPublisher(self.service.settings.project, topics=self.service.settings.topics),
                 source="/a",
-                registry=PACKAGE,
+                contracts=PACKAGE,
             ) as producer,
         ):
             producer.publish("flight_departed", self.flight)

@@ -72,7 +72,7 @@ def run(project: str, code: str, seconds: float = 60) -> None:
 import os, sys, multiprocessing
 from headrace.producers import EventProducer, PubSubPublisher
 from tests.support.builders import PACKAGE, a_flight
-producer = EventProducer(PubSubPublisher({project!r}), source="/short-lived", registry=PACKAGE)
+producer = EventProducer(PubSubPublisher({project!r}), source="/short-lived", contracts=PACKAGE)
 def publish(*numbers):
     return [producer.publish("flight_departed", a_flight(flight=number)) for number in numbers]
 """
@@ -82,7 +82,7 @@ def publish(*numbers):
 
 def test_two_thousand_events_arrive_whole(project: str, topic: Topic) -> None:
     sent = list(flights(2000))
-    with EventProducer(PubSubPublisher(project), source="/test", registry=PACKAGE) as producer:
+    with EventProducer(PubSubPublisher(project), source="/test", contracts=PACKAGE) as producer:
         futures = [producer.publish(SUBJECT, fields) for fields in sent]
     arrived = topic.messages(2000)
     assert {future.result() for future in futures} == {message.message_id for message in arrived}
@@ -95,7 +95,7 @@ def test_two_thousand_events_arrive_whole(project: str, topic: Topic) -> None:
 
 def test_a_value_of_every_type_arrives_as_bytes_the_job_reads(project: str) -> None:
     topic = Topic(project, "booking_created")
-    with EventProducer(PubSubPublisher(project), source="/test", registry=PACKAGE) as producer:
+    with EventProducer(PubSubPublisher(project), source="/test", contracts=PACKAGE) as producer:
         producer.publish("booking_created", a_booking())
     (message,) = topic.messages(1)
     assert decode(BOOKING, message.data)["email"] == "ada@example.com"
@@ -105,7 +105,7 @@ def test_no_more_events_are_in_flight_than_allowed(project: str, topic: Topic) -
     under_way: set[Future[str]] = set()
     most = 0
     publisher = PubSubPublisher(project, max_outstanding_messages=5, max_outstanding_bytes=2_000)
-    with EventProducer(publisher, source="/test", registry=PACKAGE) as producer:
+    with EventProducer(publisher, source="/test", contracts=PACKAGE) as producer:
         for fields in flights(300):
             under_way.add(producer.publish(SUBJECT, fields))
             under_way = {future for future in under_way if not future.done()}
@@ -117,14 +117,14 @@ def test_no_more_events_are_in_flight_than_allowed(project: str, topic: Topic) -
 def test_an_event_larger_than_all_that_may_be_outstanding_is_refused_instead_of_waiting(project: str) -> None:
     publisher = PubSubPublisher(project, max_outstanding_bytes=100)
     with (
-        EventProducer(publisher, source="/test", registry=PACKAGE) as producer,
+        EventProducer(publisher, source="/test", contracts=PACKAGE) as producer,
         pytest.raises(MessageTooLargeError),
     ):
         producer.publish(SUBJECT, a_flight())
 
 
 def test_a_topic_that_is_missing_fails_the_future_and_the_flush(project: str) -> None:
-    producer = EventProducer(PubSubPublisher(project), source="/test", registry=PACKAGE)
+    producer = EventProducer(PubSubPublisher(project), source="/test", contracts=PACKAGE)
     futures = [producer.publish(SUBJECT, fields) for fields in flights(3)]
     with pytest.raises(PublishError, match=r"3 events were not published \(NotFound\)"):
         producer.flush()
@@ -136,7 +136,7 @@ def test_a_topic_that_is_missing_fails_the_future_and_the_flush(project: str) ->
 
 def test_a_key_goes_on_after_its_events_failed(project: str) -> None:
     publisher = PubSubPublisher(project, ordered=True, batch_messages=3)
-    producer = EventProducer(publisher, source="/test", registry=PACKAGE)
+    producer = EventProducer(publisher, source="/test", contracts=PACKAGE)
     for fields in flights(20):
         producer.publish(SUBJECT, fields, ordering_key="EWR")
     with pytest.raises(PublishError, match="20 events"):
@@ -187,7 +187,7 @@ def test_an_exit_waits_for_a_batch_that_does_not_fill(project: str, topic: Topic
     run(
         project,
         f"slow = PubSubPublisher({project!r}, batch_seconds=2)\n"
-        'EventProducer(slow, source="/s", registry=PACKAGE).publish("flight_departed", a_flight())',
+        'EventProducer(slow, source="/s", contracts=PACKAGE).publish("flight_departed", a_flight())',
     )
     assert len(topic.messages(1)) == 1
 

@@ -63,10 +63,10 @@ def test_what_a_producer_writes_by_its_own_schema_is_in_the_columns(project: str
         "labels": {"k": 3},
         "took": bytes(range(12)),
     }
-    with EventProducer(PubSubPublisher(project), source="/shapes", registry=service.registry) as producer:
+    with EventProducer(PubSubPublisher(project), source="/shapes", contracts=service.registry) as producer:
         producer.publish("thing_happened", event | {"tax": {"cents": 8, "currency": "CHF"}}, event_id=f"{uuid4()}")
     older = Registry({each.ref: each for each in service.registry if each.ref == SchemaRef("thing_happened", 1)})
-    with EventProducer(PubSubPublisher(project), source="/shapes", registry=older) as producer:
+    with EventProducer(PubSubPublisher(project), source="/shapes", contracts=older) as producer:
         producer.publish("thing_happened", event, event_id=f"{uuid4()}")
     service.run_until(acknowledged=2)
 

@@ -161,7 +161,7 @@ def round_trip(service: Service, events: list[dict[str, Any]]) -> list[dict[str,
     """Publish *events* through the SDK, run the job, and give the rows in the same order."""
     now, run = datetime.now(UTC).replace(microsecond=123_000), uuid4().hex  # two runs may begin in one second
     with EventProducer(
-        PubSubPublisher(service.settings.project), source="/types", registry=service.registry
+        PubSubPublisher(service.settings.project), source="/types", contracts=service.registry
     ) as producer:
         for number, event in enumerate(events):
             fields = {f"f_{name}": value for name, value in event.items()}

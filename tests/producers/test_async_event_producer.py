@@ -51,7 +51,7 @@ class Held(FakePublisher):
 
 
 def a_producer(publisher: Any, **settings: Any) -> AsyncEventProducer:
-    return AsyncEventProducer(publisher, source="/checkout", registry=PACKAGE, **settings)
+    return AsyncEventProducer(publisher, source="/checkout", contracts=PACKAGE, **settings)
 
 
 @pytest.fixture

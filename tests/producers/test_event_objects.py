@@ -55,7 +55,7 @@ def refusal(event: object) -> InvalidEventError:
 @pytest.mark.parametrize(("subject", "event"), [("flight_departed", a_flight()), ("booking_created", a_booking())])
 def test_an_instance_is_published_as_the_dict_of_its_fields(subject: str, event: dict[str, Any]) -> None:
     fake = FakePublisher()
-    with EventProducer(fake, source="/checkout", registry=PACKAGE) as producer:
+    with EventProducer(fake, source="/checkout", contracts=PACKAGE) as producer:
         producer.publish(subject, event, event_id="e-1")
         producer.publish(subject, EventClasses(PACKAGE.latest(subject)).event(event), event_id="e-1")
     first, second = fake.messages

@@ -55,7 +55,7 @@ class HeldPublisher(FakePublisher):
 
 
 def a_producer(publisher: FakePublisher) -> EventProducer:
-    return EventProducer(publisher, source="/checkout", registry=PACKAGE)
+    return EventProducer(publisher, source="/checkout", contracts=PACKAGE)
 
 
 def published(fields: dict[str, Any], subject: str = "flight_departed", **more: Any) -> dict[str, str]:
@@ -114,7 +114,7 @@ def test_an_event_with_a_value_of_every_type_comes_back() -> None:
 def test_the_event_time_of_the_envelope_is_exactly_the_stored_one(unit: str, at: datetime) -> None:
     contract = a_contract(at={"type": "long", "logicalType": f"timestamp-{unit}"})
     fake = FakePublisher()
-    with EventProducer(fake, source="/s", registry=Registry({contract.ref: contract})) as producer:
+    with EventProducer(fake, source="/s", contracts=Registry({contract.ref: contract})) as producer:
         producer.publish("thing_happened", {"at": at})
     (message,) = fake.messages
     assert to_micros(Envelope.from_attributes(message.attributes).event_time) == decode(contract, message.data)["at"]
@@ -166,7 +166,7 @@ def test_an_id_or_key_that_no_attribute_can_hold_is_refused(name: str, text: Any
 @pytest.mark.parametrize("text", NO_ATTRIBUTE)
 def test_a_source_that_no_attribute_can_hold_is_refused(text: Any) -> None:
     with pytest.raises(ValueError, match="source: not a text"):
-        EventProducer(FakePublisher(), source=text, registry=PACKAGE)
+        EventProducer(FakePublisher(), source=text, contracts=PACKAGE)
 
 
 @pytest.mark.parametrize("text", ["x", "é" * 512])
@@ -200,7 +200,7 @@ def test_a_value_that_the_encoder_refuses_is_not_shown(monkeypatch: pytest.Monke
     monkeypatch.setenv(PURE, "1")
     monkeypatch.setattr(fastavro, "schemaless_writer", refuse)
     registry = Registry({BOOKING.ref: replace(BOOKING)})  # a contract that has no compiled encoder yet
-    producer = EventProducer(FakePublisher(), source="/checkout", registry=registry)
+    producer = EventProducer(FakePublisher(), source="/checkout", contracts=registry)
     with producer, pytest.raises(InvalidEventError) as refused:
         producer.publish("booking_created", a_booking(card_number=SECRET))
     assert SECRET not in str(refused.value)
@@ -369,7 +369,7 @@ def test_the_fake_needs_the_contracts_it_shall_decode() -> None:
     contract = a_contract()
     registry = Registry({contract.ref: contract})
     fake = FakePublisher()
-    with EventProducer(fake, source="/s", registry=registry) as producer:
+    with EventProducer(fake, source="/s", contracts=registry) as producer:
         producer.publish("thing_happened", {"at": datetime(2026, 1, 1, tzinfo=UTC)})
     assert fake.events("thing_happened", registry) == [{"at": datetime(2026, 1, 1, tzinfo=UTC)}]
     with pytest.raises(UnknownSchemaError):
@@ -395,7 +395,7 @@ def test_settings_that_could_never_publish_are_refused(settings: dict[str, Any],
 
 def test_an_ordering_key_needs_an_ordered_publisher() -> None:
     with (
-        EventProducer(PubSubPublisher("travel"), source="/s", registry=PACKAGE) as producer,
+        EventProducer(PubSubPublisher("travel"), source="/s", contracts=PACKAGE) as producer,
         pytest.raises(ValueError, match="ordered=True"),
     ):
         producer.publish("flight_departed", a_flight(), ordering_key="EWR")
@@ -436,7 +436,7 @@ def test_an_id_that_the_contract_does_not_trust_is_refused_unless_it_is_the_deri
     publisher = FakePublisher()
     event = {"n": 1, "at": MOMENT}
     derived = derive_event_id(contract, event)
-    with EventProducer(publisher, source="/test", registry=Registry({contract.ref: contract})) as producer:
+    with EventProducer(publisher, source="/test", contracts=Registry({contract.ref: contract})) as producer:
         with pytest.raises(ValueError, match="event_id: not the id that the contract's identity gives; leave it out"):
             producer.publish("thing_happened", event, event_id="mine")
         producer.publish("thing_happened", event, event_id=derived)

@@ -31,7 +31,7 @@ class Stuck(FakePublisher):
         return concurrent.futures.Future()
 
 def a_producer(publisher):
-    return EventProducer(publisher, source="/s", registry=PACKAGE)
+    return EventProducer(publisher, source="/s", contracts=PACKAGE)
 """
 
 

@@ -77,7 +77,7 @@ def event_of(value: Any) -> dict[str, Any]:
 def published(contract: Contract, fields: Any, **more: Any) -> tuple[Envelope, dict[str, Any]]:
     """The envelope and the decoded payload that an application's event becomes."""
     fake = FakePublisher()
-    with EventProducer(fake, source="/s", registry=Registry({contract.ref: contract})) as producer:
+    with EventProducer(fake, source="/s", contracts=Registry({contract.ref: contract})) as producer:
         producer.publish(contract.subject, fields, **more)
     (message,) = fake.messages
     assert {type(each) for each in message.attributes.values()} == {str}
@@ -88,7 +88,7 @@ def refused(contract: Contract, fields: Any) -> InvalidEventError:
     """How an application's event is refused: neither the error nor anything that it leads to shows a value."""
     fake = FakePublisher()
     with (
-        EventProducer(fake, source="/s", registry=Registry({contract.ref: contract})) as producer,
+        EventProducer(fake, source="/s", contracts=Registry({contract.ref: contract})) as producer,
         pytest.raises(InvalidEventError) as raised,
     ):
         producer.publish(contract.subject, fields)
@@ -245,7 +245,7 @@ def test_what_an_application_changes_after_publishing_is_not_sent() -> None:
             return super().publish(subject, data, attributes, ordering_key)
 
     event = a_flight()
-    with EventProducer(Late(), source="/s", registry=Registry.load(SAMPLES)) as producer:
+    with EventProducer(Late(), source="/s", contracts=Registry.load(SAMPLES)) as producer:
         producer.publish("flight_departed", event)
     assert decode(FLIGHT, sent[0])["carrier"] == "UA"
 

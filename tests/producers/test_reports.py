@@ -30,7 +30,7 @@ SUBJECT = "flight_departed"
 
 
 def a_producer(publisher: FakePublisher, **settings: Any) -> EventProducer:
-    return EventProducer(publisher, source="/checkout", registry=PACKAGE, **settings)
+    return EventProducer(publisher, source="/checkout", contracts=PACKAGE, **settings)
 
 
 def one_of_each(fake: FakePublisher, producer: EventProducer) -> Exception:

@@ -62,7 +62,7 @@ from headrace.schemas.samples import SAMPLES
 import headrace.schemas.registry as found
 
 fake, registry = FakePublisher(), Registry.load(SAMPLES)
-with EventProducer(fake, source="/own", registry=registry) as producer:
+with EventProducer(fake, source="/own", contracts=registry) as producer:
     producer.publish("flight_departed", schemas.EVENT)
 print(found.__file__, len(fake.events("flight_departed", registry)), producers.OWN, stream.OWN)
 """

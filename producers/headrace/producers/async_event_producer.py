@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from headrace.producers.async_room import AsyncRoom
+from headrace.producers.contract_sources import ContractSource, read_contracts
 from headrace.producers.event_messages import EventObject, utc_now
 from headrace.producers.in_flight import check
 from headrace.producers.loop_bridge import LoopBridge
@@ -16,7 +17,6 @@ from headrace.producers.producer_core import ProducerCore
 from headrace.producers.publisher import Publisher
 from headrace.producers.reports import OnDelivery, OnError, ProducerStats, Reporter
 from headrace.producers.transport.limits import MAX_OUTSTANDING_BYTES, MAX_OUTSTANDING_MESSAGES, Limits
-from headrace.schemas import Registry
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -34,7 +34,7 @@ class AsyncEventProducer:
         publisher: Publisher,
         *,
         source: str,
-        registry: Registry,
+        contracts: ContractSource,
         now: Callable[[], datetime] = utc_now,
         max_outstanding_messages: int = MAX_OUTSTANDING_MESSAGES,
         max_outstanding_bytes: int = MAX_OUTSTANDING_BYTES,
@@ -44,7 +44,7 @@ class AsyncEventProducer:
     ) -> None:
         self._core = ProducerCore(
             publisher,
-            registry=registry,
+            registry=read_contracts(contracts),
             source=source,
             now=now,
             reporter=Reporter(on_delivery, on_error),

@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from headrace.producers.config import ProducerConfig
+from headrace.producers.contract_sources import ContractSource, read_contracts
 from headrace.producers.event_messages import EventObject, utc_now
 from headrace.producers.producer_core import ProducerCore
 from headrace.producers.publisher import Publisher, PubSubPublisher
 from headrace.producers.reports import OnDelivery, OnError, ProducerStats, Reporter
-from headrace.schemas import Registry
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 class EventProducer:
-    """Publishes events of the contracts in *registry*, such as ``Registry.load(Path("contracts"))``.
+    """Publishes events of *contracts*: a folder such as ``"contracts"``, or another source of contracts.
+
+    Contracts may also lie in a package, such as the module ``acme.contracts``, or in a bucket, such as
+    ``"gs://acme-schemas/orders"`` (:mod:`producers.contract_sources`). They are read once, here.
 
     *source* names the application that publishes, as a path such as ``/checkout``; it becomes ``ce-source``. An event
     whose fields do not say when it happened gets the time *now*. Closing the producer also closes *publisher*.
@@ -46,7 +49,7 @@ class EventProducer:
         publisher: Publisher,
         *,
         source: str,
-        registry: Registry,
+        contracts: ContractSource,
         now: Callable[[], datetime] = utc_now,
         on_delivery: OnDelivery | None = None,
         on_error: OnError | None = None,
@@ -55,7 +58,7 @@ class EventProducer:
     ) -> None:
         self._core = ProducerCore(
             publisher,
-            registry=registry,
+            registry=read_contracts(contracts),
             source=source,
             now=now,
             reporter=Reporter(on_delivery, on_error),
@@ -87,9 +90,8 @@ class EventProducer:
             ContractError: a contract is invalid.
         """
         config = ProducerConfig.read(project=project, contracts=contracts, profile=profile, file=file)
-        registry = Registry.load(config.contracts)
         named: dict[str, Any] = {"topics": config.topics} if config.topics else {}
-        return cls(open_publisher(config.project, **named), source=source, registry=registry, outbox=outbox)
+        return cls(open_publisher(config.project, **named), source=source, contracts=config.contracts, outbox=outbox)
 
     def publish(
         self,

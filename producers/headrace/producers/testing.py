@@ -11,6 +11,7 @@ from typing import Any
 
 import fastavro
 
+from headrace.producers.contract_sources import ContractSource, read_contracts
 from headrace.producers.event_producer import EventProducer
 from headrace.schemas import Envelope, Registry
 from headrace.schemas.to_json import fields_to_json
@@ -34,7 +35,7 @@ class FakePublisher:
     >>> from headrace.producers import EventProducer
     >>> from headrace.schemas.samples import SAMPLES  # name your own folder: Path("contracts")
     >>> fake = FakePublisher()
-    >>> producer = EventProducer(fake, source="/checkout", registry=Registry.load(SAMPLES))
+    >>> producer = EventProducer(fake, source="/checkout", contracts=Registry.load(SAMPLES))
     >>> fake.messages
     []
     """
@@ -87,10 +88,10 @@ class FakeProducer(EventProducer):
     []
     """
 
-    def __init__(self, registry: Registry, *, source: str = "/test") -> None:
+    def __init__(self, contracts: ContractSource, *, source: str = "/test") -> None:
         self.publisher = FakePublisher()
-        self._registry = registry
-        super().__init__(self.publisher, source=source, registry=registry)
+        self._registry = read_contracts(contracts)
+        super().__init__(self.publisher, source=source, contracts=self._registry)
 
     def published(self, subject: str) -> list[dict[str, Any]]:
         """Return the fields of every event published under *subject*, as Python values, in order."""

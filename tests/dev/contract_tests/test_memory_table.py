@@ -29,7 +29,7 @@ def test_events_become_rows_in_json_with_masks() -> None:
 
 def test_the_events_of_an_application_are_taken_from_its_fake_publisher() -> None:
     table, publisher = MemoryTable(PACKAGE, "flight_departed", now=MOMENT), FakePublisher()
-    with EventProducer(publisher, source="/checkout", registry=PACKAGE) as producer:
+    with EventProducer(publisher, source="/checkout", contracts=PACKAGE) as producer:
         for distance in (1400, 1400, 1500):
             producer.publish("flight_departed", a_flight(distance_miles=distance))
         producer.publish("booking_created", a_booking())

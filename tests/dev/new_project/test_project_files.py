@@ -68,7 +68,7 @@ def test_the_cases_pass_and_the_producers_event_is_stored(fields: list[str]) -> 
 
     publish_one = defined_in(text_of(files, "producer.py"))
     fake = FakePublisher()
-    with EventProducer(fake, source="/test", registry=registry) as producer:
+    with EventProducer(fake, source="/test", contracts=registry) as producer:
         publish_one(producer, NOW)
         publish_one(producer, NOW)
         publish_one(producer, NOW - timedelta(days=365))

@@ -24,7 +24,7 @@ CRASH = """
 import os, signal, sys
 from headrace.producers import EventProducer, PubSubPublisher
 from tests.support.builders import PACKAGE, a_flight
-producer = EventProducer(PubSubPublisher("nowhere", ordered=True), source="/s", registry=PACKAGE, outbox=sys.argv[1])
+producer = EventProducer(PubSubPublisher("nowhere", ordered=True), source="/s", contracts=PACKAGE, outbox=sys.argv[1])
 for number in range(20):
     producer.publish("flight_departed", a_flight(), event_id=f"e-{number}", ordering_key="k")
 os.kill(os.getpid(), signal.SIGKILL)
@@ -81,7 +81,7 @@ def test_a_broker_that_does_not_answer_ends_the_command_in_time(tmp_path: Path, 
     outbox.close()
     url = f"sqlite:///{tmp_path / 'shop.db'}"
     engine = sa.create_engine(url)
-    events = TransactionalOutbox(source="/shop", registry=PACKAGE)
+    events = TransactionalOutbox(source="/shop", contracts=PACKAGE)
     events.create(engine)
     with engine.begin() as connection:
         events.add(connection, SUBJECT, a_flight())
@@ -105,7 +105,7 @@ def test_a_broker_that_does_not_answer_ends_the_command_in_time(tmp_path: Path, 
 def test_a_relay_sends_what_is_committed(tmp_path: Path, project: str, subscription: str, command: list[str]) -> None:
     url = f"sqlite:///{tmp_path / 'shop.db'}"
     engine = sa.create_engine(url)
-    outbox = TransactionalOutbox(source="/shop", registry=PACKAGE)
+    outbox = TransactionalOutbox(source="/shop", contracts=PACKAGE)
     outbox.create(engine)
     with engine.begin() as connection:
         outbox.add(connection, SUBJECT, a_flight(), event_id="e-1")

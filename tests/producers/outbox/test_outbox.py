@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def a_producer(publisher: FakePublisher, outbox: Outbox | Path) -> EventProducer:
-    return EventProducer(publisher, source="/checkout", registry=PACKAGE, outbox=outbox)
+    return EventProducer(publisher, source="/checkout", contracts=PACKAGE, outbox=outbox)
 
 
 @pytest.mark.parametrize("synchronous", ["FULL", "NORMAL"])
@@ -33,7 +33,7 @@ def test_a_durable_event_is_published_as_any_other_and_leaves_the_file(file: Pat
     with a_producer(durable, Outbox(file, synchronous=synchronous)) as producer:
         future = producer.publish("flight_departed", a_flight(), event_id="e-1", ordering_key="k")
         assert future.result(SECONDS) == "1"
-    EventProducer(plain, source="/checkout", registry=PACKAGE).publish(
+    EventProducer(plain, source="/checkout", contracts=PACKAGE).publish(
         "flight_departed", a_flight(), event_id="e-1", ordering_key="k"
     )
     assert durable.messages == plain.messages
@@ -64,7 +64,7 @@ def test_single_events_can_be_durable_or_not(file: Path) -> None:
 
 
 def test_a_durable_event_needs_an_outbox() -> None:
-    producer = EventProducer(FakePublisher(), source="/s", registry=PACKAGE)
+    producer = EventProducer(FakePublisher(), source="/s", contracts=PACKAGE)
     with pytest.raises(ValueError, match=r"durable: this producer has no outbox; make it with EventProducer\(outbox"):
         producer.publish("flight_departed", a_flight(), durable=True)
 
@@ -77,7 +77,7 @@ def test_a_wrong_event_is_refused_before_it_is_in_the_file(file: Path) -> None:
 
 def test_an_ordering_key_without_an_ordered_publisher_is_refused_at_once(file: Path) -> None:
     with (
-        EventProducer(PubSubPublisher("p"), source="/s", registry=PACKAGE, outbox=file) as producer,
+        EventProducer(PubSubPublisher("p"), source="/s", contracts=PACKAGE, outbox=file) as producer,
         pytest.raises(ValueError, match=r"ordering_key: this publisher is not ordered; make it with PubSubPublisher"),
     ):
         producer.publish("flight_departed", a_flight(), ordering_key="k")

@@ -65,7 +65,7 @@ def engine(url: str) -> Iterator[sa.Engine]:
 @pytest.fixture
 def outbox(engine: sa.Engine) -> TransactionalOutbox:
     tables = OutboxTables(f"outbox_{uuid.uuid4().hex[:8]}")
-    outbox = TransactionalOutbox(source="/shop", registry=PACKAGE, tables=tables)
+    outbox = TransactionalOutbox(source="/shop", contracts=PACKAGE, tables=tables)
     outbox.create(engine)
     return outbox
 
@@ -82,7 +82,7 @@ def test_a_committed_event_is_published_as_any_other(engine: sa.Engine, outbox: 
     with engine.begin() as connection:
         outbox.add(connection, SUBJECT, a_flight(), event_id="e-1", ordering_key="k")
     assert sent(engine, outbox, relayed) == ["e-1"]
-    EventProducer(plain, source="/shop", registry=PACKAGE).publish(
+    EventProducer(plain, source="/shop", contracts=PACKAGE).publish(
         SUBJECT, a_flight(), event_id="e-1", ordering_key="k"
     )
     assert relayed.messages == plain.messages
@@ -198,7 +198,7 @@ from headrace.producers.testing import FakePublisher
 from tests.support.builders import PACKAGE, a_flight
 url, table, run = sys.argv[1:]
 engine = open_database(url)
-outbox = TransactionalOutbox(source="/shop", registry=PACKAGE, tables=OutboxTables(table))
+outbox = TransactionalOutbox(source="/shop", contracts=PACKAGE, tables=OutboxTables(table))
 number = 0
 print("ready", flush=True)
 while True:

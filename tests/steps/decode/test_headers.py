@@ -162,7 +162,7 @@ def test_a_producer_refuses_what_the_job_would_refuse() -> None:
     publisher = FakePublisher()
     fields = {**dict.fromkeys(ADA, ""), "order": ambiguous(contract)[5:-8].decode(), "at": MOMENT}
 
-    with EventProducer(publisher, source="/test", registry=registry(contract)) as producer:
+    with EventProducer(publisher, source="/test", contracts=registry(contract)) as producer:
         with pytest.raises(
             InvalidEventError, match=r"behind a header of 5 bytes.*change what the event begins with"
         ) as refused:

@@ -12,9 +12,9 @@ from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 
+from headrace.producers.contract_sources import ContractSource, read_contracts
 from headrace.producers.event_messages import EventMessages, EventObject, utc_now
 from headrace.producers.outbox.message import OutboxMessage, key_number
-from headrace.schemas import Registry
 
 TABLE: Final = "headrace_outbox"
 LANES: Final = 16  # at most so many relays send at the same time
@@ -71,18 +71,21 @@ class OutboxTables:
 
 
 class TransactionalOutbox:
-    """Writes events of the contracts in *registry* into *tables*. *source* becomes ``ce-source``. Thread-safe."""
+    """Writes events of *contracts*, a source as of ``EventProducer``, into *tables*. Thread-safe.
+
+    *source* becomes ``ce-source``.
+    """
 
     def __init__(
         self,
         *,
         source: str,
-        registry: Registry,
+        contracts: ContractSource,
         tables: OutboxTables | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.tables = tables or OutboxTables()
-        self._messages, self._now = EventMessages(registry, source, now), now
+        self._messages, self._now = EventMessages(read_contracts(contracts), source, now), now
 
     def create(self, engine: sa.Engine) -> None:
         """Create the tables that are missing."""

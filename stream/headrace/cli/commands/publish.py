@@ -49,7 +49,7 @@ def publish_lines(
     reach(Service.PUBSUB)
     try:
         with EventProducer(
-            PubSubPublisher(settings.project, topics=settings.topics), source=source, registry=registry
+            PubSubPublisher(settings.project, topics=settings.topics), source=source, contracts=registry
         ) as producer:
             for fields in events:
                 producer.publish(subject, fields)

@@ -87,7 +87,7 @@ def prepared(subject: str, events: Path) -> list[Event]:
     """Return the events of the file, encoded by the SDK."""
     fake = FakePublisher()
     some = pickle.loads(events.read_bytes())  # noqa: S301 by the process that started this one
-    with EventProducer(fake, source=SOURCE, registry=Registry.load(SAMPLES)) as producer:
+    with EventProducer(fake, source=SOURCE, contracts=Registry.load(SAMPLES)) as producer:
         for fields in some:
             producer.publish(subject, fields)
     return [
@@ -106,7 +106,7 @@ def publishing(contender: Contender, project: str, subject: str) -> Iterator[Pub
     """Yield the contender's function; afterwards wait until all that it published is confirmed."""
     match contender:
         case Contender.OURS:
-            with EventProducer(PubSubPublisher(project), source=SOURCE, registry=Registry.load(SAMPLES)) as producer:
+            with EventProducer(PubSubPublisher(project), source=SOURCE, contracts=Registry.load(SAMPLES)) as producer:
                 yield lambda event: producer.publish(subject, event.fields)
         case Contender.BARE:
             with _bare(Names(project).topic(subject)) as publish:

@@ -73,7 +73,7 @@ class MemoryTable:
         from headrace.producers.testing import FakePublisher
 
         publisher = FakePublisher()
-        with EventProducer(publisher, source=source, registry=self.registry) as producer:
+        with EventProducer(publisher, source=source, contracts=self.registry) as producer:
             for fields in events:
                 producer.publish(self.subject, fields)
         self.receive(publisher.messages)
