@@ -23,9 +23,11 @@ headrace writes each event once; hand-written: at least once; textbook Beam
 acknowledges before it writes, so a crash loses events"""
 
 PRODUCERS: Final = {"ours": "headrace", "bare": "Google's client", "naive": "naive loop"}
+OUTBOXES: Final = {"durable": "outbox, NORMAL, 1 caller", "durable_full": "outbox, FULL, 64 callers"}
 _PRODUCER_NOTES: Final = """headrace validates and encodes; Google's client sends bytes encoded before; the
 naive loop encodes with fastavro and waits for each confirmation
 ours: headrace is so many times as fast; CPU us: of the publishing process
+outbox: flights, checked, committed to a file, sent and confirmed
 p50, p99: from publish to its confirmation, at {rate:,.0f} events/s"""
 
 
@@ -76,6 +78,9 @@ def _print_producer(figures: Mapping[str, Any], console: Console) -> None:
                 *(f"{latency[f'{name}_{percent}']:.1f}" if timed else "" for percent in ("p50", "p99")),
                 style="bold" if name == "ours" else None,
             )
+    for name, label in OUTBOXES.items():
+        durable = figures["durable"]
+        table.add_row(label, f"{durable[f'{name}_eps']:,}", "", "", f"{durable[f'{name}_cpu_us']:.1f}", "", "")
     _print(table, console)
     console.print(_PRODUCER_NOTES.format(rate=latency["rate"]), highlight=False)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pickle
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from headrace.core.resource_names import Names
 from headrace.dev.bench.bench_events import BOOKINGS, FLIGHTS
@@ -26,6 +26,9 @@ RATE: Final = 1_000.0  # events a second of the measurement of latency
 DIFFERENT: Final = 2_000
 _PROJECT: Final = "bench-producer"
 _CONTENDER: Final = "headrace.dev.bench.producer_contender"
+PEERS: Final = (Contender.OURS, Contender.BARE, Contender.NAIVE)
+OUTBOXES: Final = (Contender.DURABLE, Contender.DURABLE_FULL)
+Runs: TypeAlias = dict[Contender, list[Mapping[str, float]]]
 _NAMES: Final = {"flights": FLIGHTS, "bookings": BOOKINGS}
 
 
@@ -56,6 +59,7 @@ def measure(size: ProducerSize, say: Callable[[str], None]) -> dict[str, Any]:
         figures: dict[str, Any] = {"pubsub": service.value, "rounds": size.rounds}
         for name, subject in _NAMES.items():
             figures[name] = _of_subject(name, subject, size, events[subject], say)
+        figures["durable"] = _durable(size, events[FLIGHTS], say)
         figures["latency_ms"] = _latency(size, events[FLIGHTS], say)
     return figures
 
@@ -63,25 +67,42 @@ def measure(size: ProducerSize, say: Callable[[str], None]) -> dict[str, Any]:
 def _of_subject(
     name: str, subject: str, size: ProducerSize, events: Path, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    runs: dict[Contender, list[Mapping[str, float]]] = {each: [] for each in Contender}
-    for number in range(size.rounds):
-        turn = list(Contender) if number % 2 else list(reversed(Contender))
-        for contender in turn:
-            count = size.naive if contender is Contender.NAIVE else size.fast
-            run = in_child(_CONTENDER, contender, _PROJECT, subject, str(count), str(events))
-            say(f"  {name:<9} {contender:<6} {run['eps']:>9,.0f} events/s {run['cpu_us']:>8.1f} us")
-            runs[contender].append(run)
-    return _summed_up(runs)
-
-
-def _summed_up(runs: Mapping[Contender, list[Mapping[str, float]]]) -> dict[str, Any]:
-    """Return medians, and the ratios of pairs of one round."""
-    rates = {each: [run["eps"] for run in runs[each]] for each in Contender}
-    figures: dict[str, Any] = {f"{each}_eps": round(spread(rates[each]).median) for each in Contender}
-    figures |= {f"{each}_cpu_us": round(spread([run["cpu_us"] for run in runs[each]]).median, 1) for each in Contender}
+    runs = _in_turns(name, subject, PEERS, size, events, say)
+    figures = _medians(runs)
+    rates = {each: [run["eps"] for run in runs[each]] for each in PEERS}
     for peer in (Contender.BARE, Contender.NAIVE):
         times = ratio(rates[Contender.OURS], rates[peer])
         figures |= {f"times_{peer}": round(times.median, 2), f"times_{peer}_quartiles": times.rounded(2)}
+    return figures
+
+
+def _durable(size: ProducerSize, events: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    return _medians(_in_turns("outbox", FLIGHTS, OUTBOXES, size, events, say))
+
+
+def _in_turns(
+    name: str,
+    subject: str,
+    contenders: Sequence[Contender],
+    size: ProducerSize,
+    events: Path,
+    say: Callable[[str], None],
+) -> Runs:
+    runs: Runs = {each: [] for each in contenders}
+    for number in range(size.rounds):
+        for contender in contenders if number % 2 else reversed(contenders):
+            count = size.naive if contender is Contender.NAIVE else size.fast
+            run = in_child(_CONTENDER, contender, _PROJECT, subject, str(count), str(events))
+            say(f"  {name:<9} {contender:<12} {run['eps']:>9,.0f} events/s {run['cpu_us']:>8.1f} us")
+            runs[contender].append(run)
+    return runs
+
+
+def _medians(runs: Runs) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for contender, of_it in runs.items():
+        figures[f"{contender}_eps"] = round(spread([run["eps"] for run in of_it]).median)
+        figures[f"{contender}_cpu_us"] = round(spread([run["cpu_us"] for run in of_it]).median, 1)
     return figures
 
 

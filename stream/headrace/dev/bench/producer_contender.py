@@ -10,8 +10,10 @@ import io
 import json
 import pickle
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import cycle, islice
@@ -23,6 +25,7 @@ from google.cloud import pubsub_v1
 
 from headrace.core.resource_names import Names
 from headrace.producers import EventProducer, PubSubPublisher
+from headrace.producers.outbox import Outbox
 from headrace.producers.testing import FakePublisher
 from headrace.producers.transport.limits import (
     BATCH_BYTES,
@@ -35,6 +38,7 @@ from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
 
 WARM: Final = 2_000
+CALLERS: Final = 64
 SOURCE: Final = "/bench"
 
 
@@ -44,6 +48,8 @@ class Contender(StrEnum):
     OURS = "ours"  # the SDK: validates, encodes, batches
     BARE = "bare"  # Google's client, with bytes that were encoded before, and the same limits
     NAIVE = "naive"  # fastavro, and the result of each publish before the next
+    DURABLE = "durable"  # the SDK with an outbox that a power cut may shorten, and one caller
+    DURABLE_FULL = "durable_full"  # the SDK with an outbox that survives a power cut, and many callers
 
 
 class Event(NamedTuple):
@@ -97,8 +103,20 @@ def prepared(subject: str, events: Path) -> list[Event]:
 
 def _publish_all(contender: Contender, project: str, subject: str, events: Iterator[Event]) -> None:
     with publishing(contender, project, subject) as publish:
-        for event in events:
+        if contender is Contender.DURABLE_FULL:
+            _call_from_threads(publish, list(events))
+        else:
+            for event in events:
+                publish(event)
+
+
+def _call_from_threads(publish: Publish, events: Sequence[Event]) -> None:
+    def some(first: int) -> None:
+        for event in events[first::CALLERS]:
             publish(event)
+
+    with ThreadPoolExecutor(CALLERS) as threads:
+        list(threads.map(some, range(CALLERS)))
 
 
 @contextmanager
@@ -111,10 +129,25 @@ def publishing(contender: Contender, project: str, subject: str) -> Iterator[Pub
         case Contender.BARE:
             with _bare(Names(project).topic(subject)) as publish:
                 yield publish
+        case Contender.DURABLE | Contender.DURABLE_FULL:
+            with _durable(project, "FULL" if contender is Contender.DURABLE_FULL else "NORMAL") as producer:
+                yield lambda event: producer.publish(subject, event.fields)
         case Contender.NAIVE:
             yield _naive(Names(project).topic(subject), subject)
         case never:
             assert_never(never)
+
+
+@contextmanager
+def _durable(project: str, synchronous: str) -> Iterator[EventProducer]:
+    """Yield a producer with an outbox in a temporary file; afterwards wait until all is delivered."""
+    with tempfile.TemporaryDirectory(prefix="headrace-bench-outbox-") as folder:
+        outbox = Outbox(Path(folder) / "events.outbox", synchronous=synchronous)
+        with EventProducer(
+            PubSubPublisher(project), source=SOURCE, contracts=Registry.load(SAMPLES), outbox=outbox
+        ) as producer:
+            yield producer
+            producer.flush()
 
 
 @contextmanager
