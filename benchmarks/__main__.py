@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import commands, growth, idle, latency, many, pubsub_services
+from benchmarks import commands, growth, idle, java_client, latency, many, pubsub_services
 from benchmarks.page import write_pages
 from benchmarks.plots import draw
 from headrace.dev.bench.children import in_child
@@ -36,7 +36,8 @@ def measure(part: str, quick: bool, count: int, beside: str | None, say: Callabl
         case "bench":
             return measure_bench(BenchPlan.of(quick=quick, steps=False, profile=True, producer=False))
         case "producer":
-            return measure_bench(BenchPlan.of(quick=quick, steps=False, profile=False, producer=True))
+            found = measure_bench(BenchPlan.of(quick=quick, steps=False, profile=False, producer=True))
+            return {**found, "java": java_client.measure(quick, say)}
         case "latency":
             return {"rates": latency.measure(list(latency.SECONDS), say)}
         case "idle":

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from benchmarks.aims import aims
 from benchmarks.growth import CURVES
-from headrace.dev.bench.bench_report import NAMES, PROCESSES
+from headrace.dev.bench.bench_report import NAMES, OUTBOXES, PROCESSES, PRODUCERS
 from headrace.dev.pubsub_services import PubsubService
 
 TEXTBOOK_US: Final = 82  # for a nested event, of the machine on which 8 µs were aimed at
@@ -124,6 +124,41 @@ def _profile(figures: Figures) -> str:
     return (
         table(headings, rows) + f"\n\nOf {found['cpu_us']:.1f} µs an event, own code took {found['own_code_us']:.1f}, "
         f"libraries {found['libraries_us']:.1f}, and what no sample saw {found['unseen_us']:.1f}."
+    )
+
+
+def _producer(figures: Figures) -> str:
+    found = figures["producer"]["producer"]
+    rows = []
+    for subject in ("flights", "bookings"):
+        line = found[subject]
+        for name, label in PRODUCERS.items():
+            times = line.get(f"times_{name}")
+            rows.append(
+                [
+                    f"{subject}: {label}",
+                    f"{line[f'{name}_eps']:,}",
+                    "" if times is None else f"{times:,.2f}x {_between(line[f'times_{name}_quartiles'], 2)}",
+                    f"{line[f'{name}_cpu_us']:,.1f}",
+                ]
+            )
+    for name, label in OUTBOXES.items():
+        rows.append([label, f"{found['durable'][f'{name}_eps']:,}", "", f"{found['durable'][f'{name}_cpu_us']:,.1f}"])
+    latency = found["latency_ms"]
+    said = (
+        f"Medians of {found['rounds']} rounds on {found['pubsub']}. At {latency['rate']:,.0f} flights/s, half of the "
+        f"events are confirmed within {latency['ours_p50']} ms and 99 % within {latency['ours_p99']} ms; with Google's "
+        f"client, {latency['bare_p50']} and {latency['bare_p99']} ms.{_beside_java(figures['producer']['java'])}"
+    )
+    return f"{table(['', 'events/s', 'headrace is', 'CPU µs'], rows)}\n\n{textwrap.fill(said, 120)}"
+
+
+def _beside_java(java: Mapping[str, Any] | None) -> str:
+    if java is None:
+        return ""
+    return (
+        f" In turns with Google's client for Java, warm, with the same limits and flights that were encoded before: "
+        f"{java['ours_eps']:,} events/s beside {java['java_eps']:,}, {java['times_java']}x."
     )
 
 
@@ -299,6 +334,7 @@ BLOCKS: Final = {
     "growth": _growth,
     "headline": _headline,
     "idle": _idle,
+    "producer": _producer,
     "latency": _latency,
     "limit": _limit,
     "machine": _machine,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from headrace.runtime.scratch import scratch_folder
 
 RATE: Final = 1_000.0  # events a second of the measurement of latency
 DIFFERENT: Final = 2_000
-_PROJECT: Final = "bench-producer"
+PROJECT: Final = "bench-producer"
 _CONTENDER: Final = "headrace.dev.bench.producer_contender"
 PEERS: Final = (Contender.OURS, Contender.BARE, Contender.NAIVE)
 OUTBOXES: Final = (Contender.DURABLE, Contender.DURABLE_FULL)
@@ -48,19 +49,31 @@ FULL: Final = ProducerSize(rounds=7, fast=50_000, naive=300, on_schedule=10_000)
 
 def measure(size: ProducerSize, say: Callable[[str], None]) -> dict[str, Any]:
     """Return the figures of all contenders."""
-    service = PubsubService.chosen()
-    with (
-        scratch_folder("headrace-bench-producer-") as folder,
-        running_pubsub(folder, service) as address,
-        environment_with({PUBSUB: address}),
-    ):
-        events = _events(folder)
-        _make_topics()
-        figures: dict[str, Any] = {"pubsub": service.value, "rounds": size.rounds}
+    with ready_pubsub() as (_, events):
+        figures: dict[str, Any] = {"pubsub": PubsubService.chosen().value, "rounds": size.rounds}
         for name, subject in _NAMES.items():
             figures[name] = _of_subject(name, subject, size, events[subject], say)
         figures["durable"] = _durable(size, events[FLIGHTS], say)
         figures["latency_ms"] = _latency(size, events[FLIGHTS], say)
+    return figures
+
+
+@contextmanager
+def ready_pubsub() -> Iterator[tuple[Path, dict[str, Path]]]:
+    """Start a Pub/Sub with topics; yield a folder for this run, and the file of the events of each subject."""
+    with (
+        scratch_folder("headrace-bench-producer-") as folder,
+        running_pubsub(folder, PubsubService.chosen()) as address,
+        environment_with({PUBSUB: address}),
+    ):
+        events = _events(folder)
+        _make_topics()
+        yield folder, events
+
+
+def run_once(contender: Contender, subject: str, count: int, events: Path) -> Mapping[str, float]:
+    """Run a contender once, as a process of its own; returns ``eps`` and ``cpu_us``."""
+    figures: Mapping[str, float] = in_child(_CONTENDER, contender, PROJECT, subject, str(count), str(events))
     return figures
 
 
@@ -92,7 +105,7 @@ def _in_turns(
     for number in range(size.rounds):
         for contender in contenders if number % 2 else reversed(contenders):
             count = size.naive if contender is Contender.NAIVE else size.fast
-            run = in_child(_CONTENDER, contender, _PROJECT, subject, str(count), str(events))
+            run = run_once(contender, subject, count, events)
             say(f"  {name:<9} {contender:<12} {run['eps']:>9,.0f} events/s {run['cpu_us']:>8.1f} us")
             runs[contender].append(run)
     return runs
@@ -114,7 +127,7 @@ def _latency(size: ProducerSize, events: Path, say: Callable[[str], None]) -> di
             took = in_child(
                 _CONTENDER,
                 contender,
-                _PROJECT,
+                PROJECT,
                 FLIGHTS,
                 str(size.on_schedule),
                 str(events),
@@ -146,5 +159,5 @@ def _events(folder: Path) -> dict[str, Path]:
 def _make_topics() -> None:
     client = open_gapic_publisher()
     for subject in _NAMES.values():
-        client.create_topic(name=Names(_PROJECT).topic(subject))
+        client.create_topic(name=Names(PROJECT).topic(subject))
     client.transport.close()
