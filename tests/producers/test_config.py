@@ -12,8 +12,10 @@ import pytest
 from headrace.config import profiles, setting_origins, subscription_settings
 from headrace.config.settings import Settings, load_settings
 from headrace.config.settings import SettingsError as JobsError
-from headrace.producers import EventProducer, ProducerConfigError, config
+from headrace.producers import AsyncEventProducer, EventProducer, ProducerConfigError, config
+from headrace.producers.async_event_producer import AsyncProducerOptions
 from headrace.producers.config import ProducerConfig
+from headrace.producers.event_producer import ProducerOptions
 from headrace.producers.testing import FakePublisher
 from headrace.runtime.google_clients import PUBSUB
 from headrace.schemas.samples import SAMPLES
@@ -250,7 +252,16 @@ def test_a_publisher_gets_the_topics_that_the_settings_name() -> None:
     assert config.TOPIC == subscription_settings.TOPIC
 
 
-def test_every_setting_is_an_argument_of_the_producer() -> None:
+@pytest.mark.parametrize("producer", [EventProducer, AsyncEventProducer])
+def test_every_setting_is_an_argument_of_a_producer(producer: Any) -> None:
     arguments = set(inspect.signature(ProducerConfig.read).parameters) - {"environment"}
-    others = {"source", "open_publisher", "outbox"}
-    assert arguments == set(inspect.signature(EventProducer.from_config).parameters) - others
+    others = {"source", "open_publisher", "options"}
+    assert arguments == set(inspect.signature(producer.from_config).parameters) - others
+
+
+@pytest.mark.parametrize(
+    ("producer", "options"), [(EventProducer, ProducerOptions), (AsyncEventProducer, AsyncProducerOptions)]
+)
+def test_every_argument_of_the_constructor_is_an_option(producer: Any, options: Any) -> None:
+    arguments = set(inspect.signature(producer).parameters) - {"publisher", "source", "contracts"}
+    assert arguments == set(options.__annotations__)

@@ -5,21 +5,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from headrace.producers.async_room import AsyncRoom
+from headrace.producers.config import ProducerConfig
 from headrace.producers.contract_sources import ContractSource, read_contracts
 from headrace.producers.event_messages import EventObject, utc_now
 from headrace.producers.in_flight import check
 from headrace.producers.loop_bridge import LoopBridge
 from headrace.producers.producer_core import ProducerCore
-from headrace.producers.publisher import Publisher
+from headrace.producers.publisher import Publisher, PubSubPublisher
 from headrace.producers.reports import OnDelivery, OnError, ProducerStats, Reporter
 from headrace.producers.transport.limits import MAX_OUTSTANDING_BYTES, MAX_OUTSTANDING_MESSAGES, Limits
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
+
+
+class AsyncProducerOptions(TypedDict, total=False):
+    """Options of :class:`AsyncEventProducer` that no setting has."""
+
+    now: Callable[[], datetime]
+    max_outstanding_messages: int
+    max_outstanding_bytes: int
+    on_delivery: OnDelivery | None
+    on_error: OnError | None
+    tracer: Tracer | None
 
 
 class AsyncEventProducer:
@@ -52,6 +65,22 @@ class AsyncEventProducer:
         )
         self._room = AsyncRoom(Limits(max_outstanding_messages, max_outstanding_bytes))
         self._bridge: LoopBridge | None = None
+
+    @classmethod
+    def from_config(
+        cls,
+        *,
+        source: str,
+        project: str | None = None,
+        contracts: Path | str | None = None,
+        profile: str | None = None,
+        file: Path | str | None = None,
+        open_publisher: Callable[..., Publisher] = PubSubPublisher,
+        **options: Unpack[AsyncProducerOptions],
+    ) -> AsyncEventProducer:
+        """Return a producer of the job's settings, as :meth:`producers.EventProducer.from_config` does."""
+        config = ProducerConfig.read(project=project, contracts=contracts, profile=profile, file=file)
+        return cls(config.publisher(open_publisher), source=source, contracts=config.contracts, **options)
 
     async def publish(
         self,

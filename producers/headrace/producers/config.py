@@ -10,13 +10,14 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from headrace.errors import Exit, HeadraceError
 
+T = TypeVar("T")
 FILE: Final = Path("headrace.toml")
 PREFIX: Final = "HEADRACE_"
 PRODUCTION_PROFILES: Final = ("prod", "production")
@@ -68,6 +69,10 @@ class ProducerConfig:
                 f"run `unset {EMULATOR}`, or choose another profile"
             )
         return config
+
+    def publisher(self, open_publisher: Callable[..., T]) -> T:
+        """Return what *open_publisher* makes for the project, and for the topics if the settings name any."""
+        return open_publisher(self.project, **({"topics": self.topics} if self.topics else {}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from headrace.producers.config import ProducerConfig
 from headrace.producers.contract_sources import ContractSource, read_contracts
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from headrace.producers.outbox import Outbox
+
+
+class ProducerOptions(TypedDict, total=False):
+    """Options of :class:`EventProducer` that no setting has."""
+
+    now: Callable[[], datetime]
+    on_delivery: OnDelivery | None
+    on_error: OnError | None
+    tracer: Tracer | None
+    outbox: Outbox | Path | str | None
 
 
 class EventProducer:
@@ -76,22 +86,21 @@ class EventProducer:
         profile: str | None = None,
         file: Path | str | None = None,
         open_publisher: Callable[..., Publisher] = PubSubPublisher,
-        outbox: Outbox | Path | str | None = None,
+        **options: Unpack[ProducerOptions],
     ) -> EventProducer:
         """Return a producer with the project and the contracts that the job's settings name.
 
         An argument overrides a variable ``HEADRACE_*``, which overrides the profile, which overrides ``headrace.toml``
         in the working folder, or *file*. *open_publisher* makes the publisher for the project: give
         ``partial(PubSubPublisher, ordered=True)`` for ordering keys. It also gets *topics*, the existing topics by
-        subject, if the settings name any.
+        subject, if the settings name any. *options* are those of the constructor.
 
         Raises:
             ProducerConfigError: the file or a setting is missing or invalid.
             ContractError: a contract is invalid.
         """
         config = ProducerConfig.read(project=project, contracts=contracts, profile=profile, file=file)
-        named: dict[str, Any] = {"topics": config.topics} if config.topics else {}
-        return cls(open_publisher(config.project, **named), source=source, contracts=config.contracts, outbox=outbox)
+        return cls(config.publisher(open_publisher), source=source, contracts=config.contracts, **options)
 
     def publish(
         self,

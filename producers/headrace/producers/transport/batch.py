@@ -40,6 +40,8 @@ class Confirmation(Future[str]):
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the error that made publishing fail, or None; raises TimeoutError after *timeout* seconds."""
+        if self._state is _FINISHED:
+            return self._exception
         self._wait(timeout)
         return super().exception(0)
 
