@@ -22,6 +22,7 @@ SCOPE: Final = (
     "stream/headrace/steps/mask/tokens.py",
     "stream/headrace/steps/mask/networks.py",
     "producers/headrace/producers/*.py",
+    "producers/headrace/producers/transport/*.py",
     "schemas/headrace/schemas/masked.py",
     "schemas/headrace/schemas/plain.py",
     "schemas/headrace/schemas/validate*.py",
