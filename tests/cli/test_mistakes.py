@@ -175,6 +175,7 @@ READS_NO_SETTINGS: Final = {
     ("capacity", "simulate"): "likewise",
     ("capacity", "limits"): "prints a table",
     ("template", "metadata"): "prints a file of the repository",
+    ("outbox", "status"): "looks into a file",
     ("doctor",): "reads them, but reports a mistake among its findings, and goes on (test_doctor.py)",
 }
 
@@ -208,6 +209,8 @@ NEEDS_NO_CONTRACTS: Final = READS_NO_SETTINGS | {
     ("dead-letters", "import"): "likewise",
     ("dead-letters", "history"): "tells what was done",
     ("dead-letters", "collect"): "moves letters as they are",
+    ("outbox", "send"): "sends messages that are encoded already",
+    ("outbox", "relay"): "likewise",
     ("query",): "asks the tables, which are there",
     ("tail",): "asks the engine, which has them",
     ("contracts", "check"): "takes their folder as its argument",

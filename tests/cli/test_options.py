@@ -36,6 +36,8 @@ WITHOUT_DATA = {
     "dead-letters import",
     "dead-letters reopen",
     "deploy drain",  # a command for a shell
+    "outbox relay",
+    "outbox send",
     "publish",
     "resume",
     "run",

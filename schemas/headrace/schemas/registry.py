@@ -290,7 +290,7 @@ class Registry:
         try:
             return self._contracts[ref]
         except KeyError:
-            raise UnknownSchemaError(f"no contract {ref.short} in {self._place}") from None
+            raise UnknownSchemaError(f"no contract {ref.short} here") from None
 
     def __iter__(self) -> Iterator[Contract]:
         return iter(self._contracts.values())

@@ -17,7 +17,16 @@ from headrace.doctor.findings import Finding, Level, ok, stated
 
 OTHER_VARIABLES: Final = frozenset(
     f"{PREFIX}{name}"
-    for name in ("ACTOR", "CRASH_AT", "DEBUG", "PUBSUB_EMULATOR_JAR", "PUBSUB_SERVICE", "PURE", "WHEEL_PLATFORM")
+    for name in (
+        "ACTOR",
+        "CRASH_AT",
+        "DEBUG",
+        "OUTBOX_DATABASE_URL",
+        "PUBSUB_EMULATOR_JAR",
+        "PUBSUB_SERVICE",
+        "PURE",
+        "WHEEL_PLATFORM",
+    )
 )
 _FILES: Final = (
     "masking_key_file",
