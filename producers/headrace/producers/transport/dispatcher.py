@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -15,9 +16,12 @@ from headrace.producers.errors import ProducerClosedError
 from headrace.producers.transport.batch import Batch, Confirmation
 from headrace.producers.transport.lane import Lane
 from headrace.producers.transport.limits import Limits, Room
+from headrace.producers.transport.outages import Outages
 from headrace.producers.transport.publish_calls import PublishCalls, Reply
 from headrace.producers.transport.retry_rule import REQUEST_SECONDS, Then, after_failure, pause_before
 from headrace.producers.transport.scheduler import Scheduler
+
+_log = logging.getLogger(__name__)
 
 
 class Dispatcher:
@@ -36,6 +40,7 @@ class Dispatcher:
         self._scheduler = Scheduler()
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._room = Room(limits)
+        self._outages = Outages()
         self._lock = threading.Lock()
         self._released = threading.Condition(self._lock)
         self._settling = threading.local()
@@ -119,6 +124,7 @@ class Dispatcher:
         if reply.code is grpc.StatusCode.OK:
             ids = reply.message_ids()
             if len(ids) == len(batch):
+                self._log_success(batch.lane.topic)
                 self._settle(batch, partial(batch.confirm, ids))
             else:
                 self._fail(batch, RuntimeError(f"Pub/Sub confirmed {len(ids)} of {len(batch)} messages"))
@@ -126,6 +132,7 @@ class Dispatcher:
         seconds = time.monotonic() - (batch.started or 0.0)
         match after_failure(reply.code, len(batch), seconds, endless=self._endless):
             case Then.RETRY:
+                self._log_failure(batch.lane.topic, reply.code, seconds)
                 pause = pause_before(batch.tries, self._draw)
                 self._scheduler.at(time.monotonic() + pause, partial(self._send, batch))
             case Then.SPLIT:
@@ -134,6 +141,18 @@ class Dispatcher:
                 self._fail(batch, reply.error())
             case never:
                 assert_never(never)
+
+    def _log_failure(self, topic: str, code: grpc.StatusCode, seconds: float) -> None:
+        with self._lock:
+            line = self._outages.failed(topic, code.name, seconds, self._room.messages, time.monotonic())
+        if line:
+            _log.warning("%s", line)
+
+    def _log_success(self, topic: str) -> None:
+        with self._lock:
+            line = self._outages.succeeded(topic, self._room.messages)
+        if line:
+            _log.warning("%s", line)
 
     def _split(self, batch: Batch) -> None:
         lane: Lane = batch.lane

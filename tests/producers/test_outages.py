@@ -1,0 +1,83 @@
+"""What a publisher logs while its requests fail and are tried again, and when they succeed again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import grpc
+import pytest
+
+from headrace.producers import PubSubPublisher
+from headrace.producers.transport import outages
+from headrace.producers.transport.outages import WARN_AFTER_SECONDS, WARN_EVERY_SECONDS, Outages
+from tests.support.publish_server import PublishServer, serving
+from tests.support.waiting import wait_until
+
+TOPIC = "projects/travel/topics/flight_departed"
+
+
+@pytest.fixture
+def pubsub(monkeypatch: pytest.MonkeyPatch) -> Iterator[PublishServer]:
+    handler = PublishServer(TOPIC)
+    with serving(handler) as port:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{port}")
+        yield handler
+
+
+def failed(log: Outages, topic: str = TOPIC, seconds: float = WARN_AFTER_SECONDS, now: float = 100.0) -> str | None:
+    return log.failed(topic, "UNAVAILABLE", seconds, 1_204, now)
+
+
+def test_a_failure_that_passes_soon_is_not_logged() -> None:
+    log = Outages()
+    assert failed(log, seconds=WARN_AFTER_SECONDS - 0.1) is None
+    assert log.succeeded(TOPIC, 0) is None
+
+
+def test_an_outage_is_one_line_with_its_topic_code_and_what_waits() -> None:
+    assert failed(Outages(), seconds=7.2) == (
+        f"{TOPIC}: not published for 7 s (UNAVAILABLE); unconfirmed messages: 1,204; trying again"
+    )
+
+
+def test_an_outage_is_logged_again_after_a_while_and_not_sooner_whatever_the_topic() -> None:
+    log = Outages()
+    moments = [100.0, 100.1, 100.0 + WARN_EVERY_SECONDS - 0.1, 100.0 + WARN_EVERY_SECONDS, 101.0 + WARN_EVERY_SECONDS]
+    lines = [failed(log, topic=f"projects/travel/topics/t{number}", now=now) for number, now in enumerate(moments)]
+    assert [line is not None for line in lines] == [True, False, False, True, False]
+
+
+def test_the_end_is_logged_once_for_a_topic_that_was_reported() -> None:
+    log = Outages()
+    failed(log)
+    assert log.succeeded("projects/travel/topics/another", 3) is None
+    assert log.succeeded(TOPIC, 1_204) == (f"{TOPIC}: published again; unconfirmed messages: 1,204")
+    assert log.succeeded(TOPIC, 0) is None
+
+
+def test_a_publisher_logs_an_outage_and_its_end_without_a_value_of_the_messages(
+    pubsub: PublishServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(outages, "WARN_AFTER_SECONDS", 0.0)
+    pubsub.failures.extend([grpc.StatusCode.UNAVAILABLE] * 3)
+    with caplog.at_level(logging.INFO, "headrace.producers"):
+        publisher = PubSubPublisher("travel")
+        publisher.publish_message("flight_departed", b"a secret", {"ce-id": "a secret"}).result(30)
+        publisher.close()
+        wait_until(lambda: len(caplog.messages) >= 2)
+    assert caplog.messages == [
+        f"{TOPIC}: not published for 0 s (UNAVAILABLE); unconfirmed messages: 1; trying again",
+        f"{TOPIC}: published again; unconfirmed messages: 1",
+    ]
+    assert {each.levelno for each in caplog.records} == {logging.WARNING}
+
+
+def test_an_error_that_stays_is_of_the_future_and_not_of_the_log(
+    pubsub: PublishServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(outages, "WARN_AFTER_SECONDS", 0.0)
+    publisher = PubSubPublisher("travel")
+    assert publisher.publish_message("nobodys", b"", {}).exception(30) is not None
+    publisher.close()
+    assert caplog.messages == []
