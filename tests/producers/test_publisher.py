@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -13,7 +14,7 @@ import pytest
 from google.api_core.exceptions import InvalidArgument, NotFound, from_grpc_status
 from google.auth.credentials import AnonymousCredentials
 
-from headrace.producers import MessageTooLargeError, ProducerClosedError, PubSubPublisher, publisher
+from headrace.producers import CredentialsError, MessageTooLargeError, ProducerClosedError, PubSubPublisher, publisher
 from headrace.producers.transport import publish_calls
 from headrace.producers.transport.limits import MAX_BATCH_SECONDS, MAX_MESSAGE_BYTES, MAX_REQUESTS
 from headrace.producers.transport.retry_rule import FIRST_PAUSE, PAUSE_FACTOR, RETRY_SECONDS, RETRYABLE
@@ -317,3 +318,29 @@ def test_the_generated_client_retries_the_same_failures(pubsub: PublishServer) -
     assert {code for code in grpc.StatusCode if retries._predicate(from_grpc_status(code, ""))} == RETRYABLE
     assert (retries._initial, retries._multiplier, retries._timeout) == (FIRST_PAUSE, PAUSE_FACTOR, RETRY_SECONDS)
     transport.close()
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        (None, "credentials: none are found; run `gcloud auth application-default login` on your machine"),
+        ("missing.json", "credentials: the file that GOOGLE_APPLICATION_CREDENTIALS names cannot be used; correct it"),
+        ("broken.json", "credentials: the file that GOOGLE_APPLICATION_CREDENTIALS names cannot be used; correct it"),
+    ],
+)
+def test_credentials_that_are_missing_are_one_sentence_with_the_remedy(
+    file: str | None, expected: str, nothing_set: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    (tmp_path / "broken.json").write_text("{a secret")
+    if file:
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / file))
+    one = PubSubPublisher("travel")
+    with pytest.raises(CredentialsError, match=expected) as raised:
+        one.publish_message(SUBJECT, b"", {})
+    assert "PUBSUB_EMULATOR_HOST" in str(raised.value)
+    assert "secret" not in str(raised.value)
+    assert raised.value.__suppress_context__, "Google's stack says nothing more"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from headrace.producers.async_event_producer import AsyncEventProducer
     from headrace.producers.config import ProducerConfigError
-    from headrace.producers.errors import MessageTooLargeError, ProducerClosedError
+    from headrace.producers.errors import CredentialsError, MessageTooLargeError, ProducerClosedError
     from headrace.producers.event_producer import EventProducer
     from headrace.producers.in_flight import PublishError
     from headrace.producers.publisher import Publisher, PubSubPublisher
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncEventProducer",
+    "CredentialsError",
     "Delivery",
     "EventProducer",
     "InvalidEventError",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 _MODULES: Final = {
     "AsyncEventProducer": "headrace.producers.async_event_producer",
+    "CredentialsError": "headrace.producers.errors",
     "Delivery": "headrace.producers.reports",
     "EventProducer": "headrace.producers.event_producer",
     "InvalidEventError": "headrace.schemas",

@@ -1,4 +1,4 @@
-"""Errors of publishing that the caller can prevent."""
+"""Errors of publishing that the caller can prevent or correct."""
 
 from __future__ import annotations
 
@@ -11,3 +11,7 @@ class ProducerClosedError(HeadraceError, RuntimeError, error_code="HR-202", exit
 
 class MessageTooLargeError(HeadraceError, ValueError, error_code="HR-212", exit_code=Exit.FOUND):
     """A message is larger than Pub/Sub accepts, or than the publisher may hold. Nothing was sent."""
+
+
+class CredentialsError(HeadraceError, RuntimeError, error_code="HR-220", exit_code=Exit.PERMISSION):
+    """Google's credentials are missing or cannot be read. The text gives the remedy. Nothing was sent."""

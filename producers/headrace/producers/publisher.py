@@ -109,6 +109,7 @@ class PubSubPublisher:
         Raises:
             ValueError: an ordering key is given, and the publisher is not *ordered*.
             MessageTooLargeError: the message is larger than Pub/Sub accepts, or than *max_outstanding_bytes*.
+            CredentialsError: Google's credentials are missing or cannot be read. It is raised by the first call.
             ProducerClosedError: the publisher is closed.
         """
         if ordering_key and not self._ordered:

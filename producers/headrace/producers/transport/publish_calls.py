@@ -16,11 +16,15 @@ import grpc
 from google.api_core.exceptions import from_grpc_error
 from google.api_core.gapic_v1.client_info import ClientInfo
 from google.api_core.gapic_v1.routing_header import to_grpc_metadata
+from google.auth.exceptions import DefaultCredentialsError
 from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1 import types as pubsub
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
+from headrace.producers.errors import CredentialsError
+
 EMULATOR: Final = "PUBSUB_EMULATOR_HOST"
+_CREDENTIALS: Final = "GOOGLE_APPLICATION_CREDENTIALS"
 _METHOD: Final = "/google.pubsub.v1.Publisher/Publish"
 _Request: Final = pubsub.PublishRequest.pb()
 _Response: Final = pubsub.PublishResponse.pb()
@@ -92,19 +96,31 @@ def open_client(credentials: Any = None, endpoint: str | None = None) -> Publish
     """Open the generated client: of the emulator if its variable names one, else of Pub/Sub or of *endpoint*.
 
     Raises:
-        google.auth.exceptions.DefaultCredentialsError: no *credentials*, and none in the environment.
+        CredentialsError: no *credentials*, and none that can be used in the environment.
     """
     if host := emulator_host():
         return PublisherClient(transport=PublisherGrpcTransport(channel=_insecure(host)))
     options = {"api_endpoint": endpoint} if endpoint else None
     transport: Any = partial(PublisherGrpcTransport, channel=_channel)
-    return PublisherClient(credentials=credentials, client_options=options, transport=transport)
+    try:
+        return PublisherClient(credentials=credentials, client_options=options, transport=transport)
+    except DefaultCredentialsError:
+        raise CredentialsError(_credentials_text(os.environ)) from None  # Google's stack has nothing more
 
 
 def emulator_host() -> str | None:
     """Return the ``host:port`` in the emulator's variable, which may also have a scheme."""
     given = os.environ.get(EMULATOR, "").strip()
     return given.removeprefix("http://").removeprefix("https://").rstrip("/") or None
+
+
+def _credentials_text(environment: Mapping[str, str]) -> str:
+    file = environment.get(_CREDENTIALS)
+    why = f"the file that {_CREDENTIALS} names cannot be used; correct it" if file else "none are found"
+    return (
+        f"credentials: {why}; run `gcloud auth application-default login` on your machine, give a service account to "
+        f"the workload on Google Cloud, or set {EMULATOR} to the address of a local broker"
+    )
 
 
 def _insecure(host: str) -> grpc.Channel:
