@@ -16,6 +16,11 @@ from headrace.schemas.plain import text_of
 
 MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and on an ordering key
 
+# What protobuf adds at most: tags and lengths of up to 5 bytes, of the message and its parts.
+_ATTRIBUTE_BYTES: Final = 18
+_MESSAGE_BYTES: Final = 18
+_TRACE_BYTES: Final = 700  # traceparent, and a tracestate of 512 bytes, which the tracer adds later
+
 
 class EventObject(Protocol):
     """An instance of a dataclass, such as those that ``headrace contracts codegen`` writes."""
@@ -38,9 +43,11 @@ class EventMessage(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of the payload, the attributes and the key."""
-        names = sum(len(name) + len(value) for name, value in self.attributes.items())
-        return len(self.data) + len(self.ordering_key) + names
+        """Bytes that the message takes in a request at most, with the attribute of a trace."""
+        texts = sum(
+            _ATTRIBUTE_BYTES + len(name.encode()) + len(value.encode()) for name, value in self.attributes.items()
+        )
+        return _MESSAGE_BYTES + _TRACE_BYTES + len(self.data) + len(self.ordering_key.encode()) + texts
 
     def __repr__(self) -> str:
         """Leave out values, which may be personal."""
