@@ -157,6 +157,7 @@ def test_the_fixtures_of_producers_need_only_the_setting(project: pytest.Pyteste
             "*flights.json: not found; to write it anew, run pytest with --headrace-update-golden*",
         ]
     )
+    done.stdout.no_fnmatch_line("*During handling of the above exception*")
 
 
 def test_a_golden_file_is_written_on_request_and_then_compared(project: pytest.Pytester) -> None:

@@ -14,7 +14,7 @@ import pytest
 from headrace.producers import PublishError, in_flight
 from headrace.producers.in_flight import InFlight, wait_at_exit
 
-STUCK = "at exit: 1 event is still under way; they may arrive yet"
+STUCK = "at exit: 1 event is still under way and may arrive yet"
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ def test_an_exit_says_once_what_was_lost_though_two_hooks_ask(caplog: pytest.Log
     _, futures = under_way(2)
     wait_at_exit()
     wait_at_exit()
-    assert caplog.messages == ["at exit: 2 events are still under way; they may arrive yet"]
+    assert caplog.messages == ["at exit: 2 events are still under way and may arrive yet"]
     assert not any(future.done() for future in futures)
 
 

@@ -90,7 +90,7 @@ atexit.register(lambda: a_producer(Stuck()).publish("flight_departed", a_flight(
 """
     short = "in_flight.EXIT_FLUSH_SECONDS = 0.1"
     done = subprocess.run([sys.executable, "-c", code + PREAMBLE + short], capture_output=True, text=True, timeout=60)
-    assert done.stderr == "at exit: 1 event is still under way; they may arrive yet\n"
+    assert done.stderr == "at exit: 1 event is still under way and may arrive yet\n"
 
 
 def test_an_exit_waits_for_the_events_of_a_collected_producer() -> None:
@@ -122,7 +122,7 @@ a_producer(failing).publish("flight_departed", a_flight())
 """)
     assert sorted(done.stderr.splitlines()) == [
         "at exit: 1 event was not published (RuntimeError); publish what failed again, with the same ids",
-        "at exit: 2 events are still under way; they may arrive yet",
+        "at exit: 2 events are still under way and may arrive yet",
     ]
 
 

@@ -100,7 +100,8 @@ class AsyncEventProducer:
             confirmation: ``message_id = await (await producer.publish(...))``.
 
         Raises:
-            UnknownSchemaError, InvalidEventError, ValueError, ProducerClosedError: as the other producer.
+            UnknownSchemaError, InvalidEventError, ValueError, CredentialsError, ProducerClosedError: as the other
+                producer.
             RuntimeError: the producer is in use in another event loop.
         """
         bridge = self._bridge_here()

@@ -140,6 +140,7 @@ class EventProducer:
                 than 1 MiB; names the field, the value's type and the remedy. Nothing was sent.
             ValueError: *event_id* or *ordering_key* is not a text of 1 to 1,024 bytes; or the contract does not trust
                 ids, and *event_id* is not the one that its identity gives; or *durable* is True without an outbox.
+            CredentialsError: Google's credentials are missing or cannot be read.
             OutboxFullError: the outbox had no room in time. The event was not accepted.
             OutboxError: the outbox cannot be written. The event was not accepted.
             ProducerClosedError: the producer is closed.

@@ -146,7 +146,7 @@ class InFlight:
 def check(late: Collection[Future[str]]) -> None:
     """Raise TimeoutError if some futures are *late*."""
     if late:
-        raise TimeoutError(f"{_events(len(late), 'is', 'are')} still under way; they may arrive yet")
+        raise TimeoutError(f"{_events(len(late), 'is', 'are')} still under way and may arrive yet")
 
 
 def _error_of(future: Future[str]) -> BaseException | None:

@@ -98,10 +98,9 @@ def needed_folder(config: pytest.Config) -> Path:
 
 
 def _read(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not file.exists():
         pytest.fail(f"{file}: not found; {_HINT}", pytrace=False)
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _text(events: Any) -> str:
