@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 import pytest
+from google.auth.credentials import Credentials
+from google.auth.exceptions import RefreshError
+from google.auth.transport.grpc import AuthMetadataPlugin
 
 from headrace.producers import PubSubPublisher
 from headrace.producers.transport import outages
 from headrace.producers.transport.outages import WARN_AFTER_SECONDS, WARN_EVERY_SECONDS, Outages
+from headrace.producers.transport.publish_calls import Reply
 from tests.support.publish_server import PublishServer, serving
 from tests.support.waiting import wait_until
 
@@ -81,3 +87,24 @@ def test_an_error_that_stays_is_of_the_future_and_not_of_the_log(
     assert publisher.publish_message("nobodys", b"", {}).exception(30) is not None
     publisher.close()
     assert caplog.messages == []
+
+
+class Expired(Credentials):
+    """Credentials of a person who must sign in again."""
+
+    def refresh(self, request: object) -> None:
+        raise RefreshError("invalid_grant: a secret")
+
+
+def test_credentials_that_cannot_be_renewed_are_named_and_not_only_a_code() -> None:
+    tokens = grpc.metadata_call_credentials(AuthMetadataPlugin(Expired(), None))  # type: ignore[no-untyped-call]
+    credentials = grpc.composite_channel_credentials(grpc.local_channel_credentials(), tokens)
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_secure_port("127.0.0.1:0", grpc.local_server_credentials())
+    server.start()
+    with grpc.secure_channel(f"127.0.0.1:{port}", credentials) as channel:
+        publish: Any = channel.unary_unary("/google.pubsub.v1.Publisher/Publish")
+        call = publish.future(b"", timeout=30)
+        assert Reply(call).code is grpc.StatusCode.UNAVAILABLE
+        assert Reply(call).cause == "UNAVAILABLE: Google's credentials cannot be renewed, sign in again"
+    server.stop(0).wait()

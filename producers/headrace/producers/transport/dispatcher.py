@@ -132,7 +132,7 @@ class Dispatcher:
         seconds = time.monotonic() - (batch.started or 0.0)
         match after_failure(reply.code, len(batch), seconds, endless=self._endless):
             case Then.RETRY:
-                self._log_failure(batch.lane.topic, reply.code, seconds)
+                self._log_failure(batch.lane.topic, reply.cause, seconds)
                 pause = pause_before(batch.tries, self._draw)
                 self._scheduler.at(time.monotonic() + pause, partial(self._send, batch))
             case Then.SPLIT:
@@ -142,9 +142,9 @@ class Dispatcher:
             case never:
                 assert_never(never)
 
-    def _log_failure(self, topic: str, code: grpc.StatusCode, seconds: float) -> None:
+    def _log_failure(self, topic: str, cause: str, seconds: float) -> None:
         with self._lock:
-            line = self._outages.failed(topic, code.name, seconds, self._room.messages, time.monotonic())
+            line = self._outages.failed(topic, cause, seconds, self._room.messages, time.monotonic())
         if line:
             _log.warning("%s", line)
 

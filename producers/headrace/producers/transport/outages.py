@@ -15,13 +15,13 @@ class Outages:
         self._reported: set[str] = set()  # topics that are not known to work again
         self._silent_until = 0.0
 
-    def failed(self, topic: str, code: str, seconds: float, waiting: int, now: float) -> str | None:
-        """Return a line about a request that fails with *code* since so many *seconds*, unless there was one lately."""
+    def failed(self, topic: str, cause: str, seconds: float, waiting: int, now: float) -> str | None:
+        """Return a line about a request that has failed with *cause* for *seconds*, unless there was one lately."""
         if seconds < WARN_AFTER_SECONDS or now < self._silent_until:
             return None
         self._silent_until = now + WARN_EVERY_SECONDS
         self._reported.add(topic)
-        return f"{topic}: not published for {seconds:.0f} s ({code}); unconfirmed messages: {waiting:,}; trying again"
+        return f"{topic}: not published for {seconds:.0f} s ({cause}); unconfirmed messages: {waiting:,}; trying again"
 
     def succeeded(self, topic: str, waiting: int) -> str | None:
         """Return a line about the first request that succeeds after one that was reported."""

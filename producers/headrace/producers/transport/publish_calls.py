@@ -25,6 +25,7 @@ from headrace.producers.errors import CredentialsError
 
 EMULATOR: Final = "PUBSUB_EMULATOR_HOST"
 _CREDENTIALS: Final = "GOOGLE_APPLICATION_CREDENTIALS"
+_NOT_RENEWED: Final = "Getting metadata from plugin failed"  # gRPC's text where google-auth raises an error
 _METHOD: Final = "/google.pubsub.v1.Publisher/Publish"
 _Request: Final = pubsub.PublishRequest.pb()
 _Response: Final = pubsub.PublishResponse.pb()
@@ -58,6 +59,12 @@ class Reply:
         """The status; OK if the messages are published."""
         code: grpc.StatusCode = self._call.code()
         return code
+
+    @property
+    def cause(self) -> str:
+        """The status in words for a log; nothing of the service's own text."""
+        renews = not (self._call.details() or "").startswith(_NOT_RENEWED)
+        return self.code.name if renews else f"{self.code.name}: Google's credentials cannot be renewed, sign in again"
 
     def message_ids(self) -> Sequence[str]:
         """Return the ids of the messages, in their order."""
