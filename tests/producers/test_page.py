@@ -271,6 +271,43 @@ for line in sys.stdin:
     assert shop.orders == ["o-0", "o-1", "o-2"]
 
 
+ENDING = """
+import signal, sys, time
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from multiprocessing import get_context
+from headrace.producers import EventProducer, PubSubPublisher
+
+slow = partial(PubSubPublisher, batch_seconds=1)
+producer = EventProducer.from_config(source="/shop", open_publisher=slow)
+
+
+def publish(number):
+    producer.publish("order_placed", {"order_id": f"o-{number}", "placed_at": datetime.now(UTC), "amount": Decimal(1)})
+
+
+"""
+HANDLER = re.search(r"`(signal\.signal\(.*?\))`", PAGE)
+
+
+@pytest.mark.parametrize("handled", [True, False])
+def test_a_script_that_handles_sigterm_as_the_page_says_loses_nothing(shop: Shop, handled: bool) -> None:
+    assert HANDLER
+    handler = HANDLER[1] if handled else ""
+    wait = "publish(1)\nopen('ready', 'w').close()\ntime.sleep(60)\n"
+    with shop.started("-c", f"{ENDING}{handler}\n{wait}"):
+        wait_until((shop.folder / "ready").exists)
+    assert shop.orders == (["o-1"] if handled else [])
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_pool_must_be_joined_as_the_page_says(shop: Shop, joined: bool) -> None:
+    join = "pool.close(); pool.join()" if joined else ""
+    shop.code(f"{ENDING}with get_context('fork').Pool(2) as pool:\n    pool.map(publish, range(2)); {join}\n")
+    assert sorted(shop.orders) == (["o-0", "o-1"] if joined else [])
+
+
 def test_events_of_one_key_arrive_in_order(shop: Shop) -> None:
     shop.run("ordered.py")
     assert shop.orders == ["o-0", "o-1", "o-2"]
