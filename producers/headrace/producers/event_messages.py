@@ -15,6 +15,8 @@ from headrace.schemas.identity import derive_event_id
 from headrace.schemas.plain import text_of
 
 MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and on an ordering key
+_MESSAGE_BYTES: Final = 16  # of the tags and lengths of a message, its data and its key
+_ATTRIBUTE_BYTES: Final = 10  # the same of an attribute, its name and its value
 
 
 class EventObject(Protocol):
@@ -38,9 +40,11 @@ class EventMessage(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of the payload, the attributes and the key."""
-        names = sum(len(name) + len(value) for name, value in self.attributes.items())
-        return len(self.data) + len(self.ordering_key) + names
+        """Bytes of the message in a request, at most: a publisher with as much room takes it without waiting."""
+        attributes = sum(
+            _ATTRIBUTE_BYTES + _utf8_size(name) + _utf8_size(value) for name, value in self.attributes.items()
+        )
+        return _MESSAGE_BYTES + len(self.data) + _utf8_size(self.ordering_key) + attributes
 
     def __repr__(self) -> str:
         """Leave out values, which may be personal."""
@@ -83,6 +87,10 @@ class EventMessages:
             raise ValueError("event_id: not the id that the contract's identity gives; leave it out")
         # This is the time in the payload: validation refuses a time with more digits than its type has.
         return Envelope(event_id, contract.ref, contract.event_moment(event) or self._now(), self._source)
+
+
+def _utf8_size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _short_text(value: object, name: str, remedy: str) -> str:
