@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,13 @@ class Server(abc.ABC):
             member.send_signal(signal.SIGKILL)
         self._process.wait()
         self._process = None
+
+    def freeze(self, seconds: float) -> None:
+        """Stop it with SIGSTOP, and let it go on after so many seconds."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+            time.sleep(seconds)
+            self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End it as the service itself does."""

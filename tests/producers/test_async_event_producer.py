@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headrace.producers import (
     AsyncEventProducer,
@@ -18,7 +22,9 @@ from headrace.producers import (
     PublishError,
     PubSubPublisher,
 )
+from headrace.producers.event_messages import EventMessage
 from headrace.producers.testing import FakePublisher
+from headrace.producers.transport.publish_calls import message_part
 from tests.support.builders import PACKAGE, a_flight
 from tests.support.publish_server import PublishServer, serving
 
@@ -296,3 +302,143 @@ def test_one_producer_does_not_serve_two_loops_at_a_time() -> None:
         await producer.publish(SUBJECT, a_flight())
 
     asyncio.run(first())
+
+
+def test_a_loop_that_goes_on_after_another_took_its_events_over_gives_their_room_back_once() -> None:
+    publisher = Held()
+    producer = a_producer(publisher, max_outstanding_messages=1)
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    try:
+        first.run_until_complete(producer.publish(SUBJECT, a_flight(flight=1)))
+
+        async def go_on() -> None:
+            flushed = asyncio.create_task(producer.flush(SECONDS))
+            await asyncio.sleep(0)
+            publisher.confirm(1)
+            await flushed
+
+        second.run_until_complete(go_on())
+        first.run_until_complete(asyncio.sleep(0))
+        assert (producer._room._room.messages, producer._room._room.bytes) == (0, 0)
+    finally:
+        first.close()
+        second.close()
+
+
+def test_a_coroutine_that_ends_with_its_loop_gives_its_turn_to_the_next() -> None:
+    publisher = Held()
+    producer = a_producer(publisher, max_outstanding_messages=1)
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(producer.publish(SUBJECT, a_flight(flight=1)))
+        dropped = producer.publish(SUBJECT, a_flight(flight=2))
+
+        async def begin() -> None:
+            dropped.send(None)
+
+        loop.run_until_complete(begin())
+        dropped.close()
+
+        async def go_on() -> None:
+            waiting = asyncio.create_task(producer.publish(SUBJECT, a_flight(flight=3)))
+            await asyncio.sleep(0)
+            publisher.confirm(1)
+            await asyncio.wait_for(waiting, SECONDS)
+
+        loop.run_until_complete(go_on())
+    finally:
+        loop.close()
+    publisher.confirm(1)
+
+
+def test_a_flush_that_is_cancelled_is_forgotten() -> None:
+    publisher = Held()
+
+    async def main() -> int:
+        producer = a_producer(publisher)
+        await producer.publish(SUBJECT, a_flight())
+        flushed = asyncio.create_task(producer.flush())
+        await asyncio.sleep(0)
+        flushed.cancel()
+        await asyncio.wait([flushed])
+        publisher.confirm(1)
+        return len(producer._bridge_here()._flushes)
+
+    assert asyncio.run(main()) == 0
+
+
+def test_an_event_that_waits_for_room_while_the_producer_is_closed_is_refused() -> None:
+    publisher = Held()
+
+    async def main() -> None:
+        producer = a_producer(publisher, max_outstanding_messages=1)
+        await producer.publish(SUBJECT, a_flight(flight=1))
+        waiting = asyncio.create_task(producer.publish(SUBJECT, a_flight(flight=2)))
+        closing = asyncio.create_task(producer.close(SECONDS))
+        await asyncio.sleep(0)
+        publisher.confirm(1)
+        with pytest.raises(ProducerClosedError):
+            await asyncio.wait_for(waiting, SECONDS)
+        await closing
+
+    asyncio.run(main())
+    assert len(publisher.messages) == 1
+
+
+@given(
+    st.binary(max_size=300),
+    st.dictionaries(st.text(max_size=40), st.text(max_size=200), max_size=8),
+    st.text(max_size=100),
+)
+def test_a_message_is_never_larger_than_the_room_that_it_takes(
+    data: bytes, attributes: dict[str, str], key: str
+) -> None:
+    assert len(message_part(data, attributes, key)) <= EventMessage(SUBJECT, data, attributes, key).size
+
+
+def test_the_loop_is_not_blocked_by_large_events_during_an_outage(pubsub: PublishServer) -> None:
+    """The room of the publisher is as large as the producer's: a request is larger than what an event holds."""
+    pubsub.gate.clear()
+    limits = {"max_outstanding_bytes": 100_000}
+
+    async def main() -> None:
+        producer = a_producer(PubSubPublisher("travel", **limits), **limits)  # type: ignore[arg-type]
+        tasks = [asyncio.create_task(producer.publish(SUBJECT, a_flight())) for _ in range(1_000)]
+        done, _ = await asyncio.wait(tasks, timeout=0.5)
+        assert 0 < len(done) < 1_000
+        pubsub.gate.set()
+        await asyncio.gather(*tasks)
+        await producer.close(SECONDS)
+
+    watchdog = threading.Timer(SECONDS, pubsub.gate.set)
+    watchdog.start()
+    started = time.monotonic()
+    asyncio.run(main())
+    watchdog.cancel()
+    assert time.monotonic() - started < SECONDS
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_forked_child_starts_without_the_events_and_the_loop_of_its_parent() -> None:
+    publisher = Held()
+    producer = a_producer(publisher, max_outstanding_messages=1)
+
+    async def begin() -> None:
+        await producer.publish(SUBJECT, a_flight())
+
+    async def in_the_child() -> str:
+        publisher.held.clear()
+        future = await asyncio.wait_for(producer.publish(SUBJECT, a_flight()), SECONDS)
+        publisher.held[0].set_result("of the child")
+        await producer.flush(SECONDS)
+        return await future
+
+    asyncio.run(begin())
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if asyncio.run(in_the_child()) == "of the child" else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    publisher.confirm(1)

@@ -6,13 +6,16 @@ import contextlib
 import threading
 import weakref
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing import util
 
 import pytest
 
 from headrace.producers import PublishError, in_flight
 from headrace.producers.in_flight import InFlight, wait_at_exit
+from headrace.producers.transport.batch import Batch
+from headrace.producers.transport.lane import Lane
+from headrace.producers.transport.limits import Limits
 
 STUCK = "at exit: 1 event is still under way and may arrive yet"
 
@@ -183,3 +186,18 @@ def test_a_child_of_multiprocessing_waits_among_what_it_does_when_it_ends(caplog
     for key in set(registry) - before:
         registry[key]()
     assert caplog.messages == [STUCK]
+
+
+def test_a_wait_reports_every_failure_although_a_future_is_settled_before_it_is_counted() -> None:
+    """The outcome is known to those who ask before the functions are called that count it."""
+    own = InFlight()
+    batch = Batch(Lane("projects/p/topics/t", "", Limits()))
+    for _ in range(3):
+        own.add(batch.add(b""))
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(own.wait, 30)
+        batch.fail(RuntimeError("no broker"))
+        with pytest.raises(TimeoutError):
+            waiting.exception(0.1)
+        batch.run_callbacks()
+        assert str(waiting.exception(30)).startswith("3 events were not published")

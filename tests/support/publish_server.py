@@ -18,8 +18,9 @@ Answer = Callable[[gapic.PublishRequest, grpc.ServicerContext], None]
 class PublishServer(grpc.GenericRpcHandler):
     """Takes what is published to *topics* and keeps each request's messages, in order of arrival.
 
-    Each of *failures* is the code with which one request is refused, before the others are taken. *refuses* says
-    which data makes the service refuse its whole request. While *gate* is not set, requests wait.
+    Each of *failures* is the code with which one request is refused, before the others are taken. Each of
+    *lost_answers* is the code with which one fails although its messages are taken. *refuses* says which data makes
+    the service refuse its whole request. While *gate* is not set, requests wait.
     """
 
     def __init__(self, *topics: str) -> None:
@@ -27,12 +28,13 @@ class PublishServer(grpc.GenericRpcHandler):
         self.requests: list[list[gapic.PubsubMessage]] = []
         self.metadata: list[dict[str, Any]] = []
         self.failures: deque[grpc.StatusCode] = deque()
+        self.lost_answers: deque[grpc.StatusCode] = deque()
         self.refuses: Callable[[bytes], bool] = lambda _: False
         self.gate = threading.Event()
         self.gate.set()
         self.tries = 0
         self.at_once = 0  # the most requests that were open at a time
-        self._open = 0
+        self._open = self._taken = 0
         self._lock = threading.Lock()
 
     @property
@@ -59,9 +61,12 @@ class PublishServer(grpc.GenericRpcHandler):
         with self._lock:
             self._open -= 1
             self._check(request, context)
-            first = len(self.messages) + 1
+            first = self._taken + 1
+            self._taken += len(request.messages)
             self.requests.append(list(request.messages))
             self.metadata.append(dict(context.invocation_metadata()))
+            if self.lost_answers:
+                context.abort(self.lost_answers.popleft(), "the messages are taken all the same")
         return gapic.PublishResponse(message_ids=[str(first + place) for place in range(len(request.messages))])
 
     def _check(self, request: gapic.PublishRequest, context: grpc.ServicerContext) -> None:

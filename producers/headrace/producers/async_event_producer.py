@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import weakref
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -63,8 +65,9 @@ class AsyncEventProducer:
             reporter=Reporter(on_delivery, on_error),
             tracer=tracer,
         )
-        self._room = AsyncRoom(Limits(max_outstanding_messages, max_outstanding_bytes))
-        self._bridge: LoopBridge | None = None
+        self._limits = Limits(max_outstanding_messages, max_outstanding_bytes)
+        self._start_afresh()
+        _producers.add(self)
 
     @classmethod
     def from_config(
@@ -150,6 +153,11 @@ class AsyncEventProducer:
     ) -> None:
         await self.close()
 
+    def _start_afresh(self) -> None:
+        """Have no loop, and nothing under way: a forked child has neither."""
+        self._room = AsyncRoom(self._limits)
+        self._bridge: LoopBridge | None = None
+
     def _bridge_here(self) -> LoopBridge:
         """Return the bridge to the running loop: a service may run one after another."""
         loop = asyncio.get_running_loop()
@@ -163,3 +171,14 @@ class AsyncEventProducer:
                 self._bridge.adopt(bridge)
             return self._bridge
         return bridge
+
+
+_producers: weakref.WeakSet[AsyncEventProducer] = weakref.WeakSet()
+
+
+def _start_afresh_in_the_child() -> None:
+    for producer in list(_producers):
+        producer._start_afresh()
+
+
+os.register_at_fork(after_in_child=_start_afresh_in_the_child)

@@ -37,11 +37,13 @@ class AsyncRoom:
         self._waiting.append((size, turn))
         try:
             await turn
-        except asyncio.CancelledError:
-            if turn.cancelled():
-                self._admit()
-            else:  # it was given room in the same moment
+        except BaseException:  # it is cancelled, or its loop has ended
+            if turn.done() and not turn.cancelled():  # it was given room in the same moment
                 self.release(size)
+            else:
+                if (size, turn) in self._waiting:
+                    self._waiting.remove((size, turn))
+                self._admit()
             raise
 
     def release(self, size: int) -> None:

@@ -5,7 +5,6 @@ The names and rules are those of the job's settings; ``tests/producers/test_conf
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -149,6 +148,8 @@ class _Sources:
         if found := self._find(key):
             return found
         absent = "" if self.is_there else f", and there is no {self.name} in {Path.cwd()}"
+        import difflib  # only an error needs it
+
         near = difflib.get_close_matches(key, self.values, n=1)
         remedy = f"did you mean {key} by {near[0]}?" if near else f"add {example} to {self.name}"
         raise ProducerConfigError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -44,6 +43,8 @@ def read_contracts(source: ContractSource, open_storage: Callable[[], storage.Cl
 
 
 def _read_bucket(address: str, open_storage: Callable[[], storage.Client]) -> Registry:
+    import tempfile
+
     from google.api_core.exceptions import GoogleAPIError
 
     found = _BUCKET.fullmatch(address)

@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Collection
-from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import CancelledError, Future
 from multiprocessing import util
 from typing import Final, NamedTuple, Protocol
 
@@ -57,6 +57,18 @@ class OutcomeCounter:
             self._confirmed += not is_failure
 
 
+class _Wait(NamedTuple):
+    """Futures that a call waits for."""
+
+    left: set[Future[str]]
+    over: threading.Event
+
+    def settled(self, future: Future[str]) -> None:
+        self.left.discard(future)
+        if not self.left:
+            self.over.set()
+
+
 class InFlight:
     """Futures that are not settled yet, and a count of those that failed. Thread-safe.
 
@@ -66,6 +78,7 @@ class InFlight:
 
     _lock: threading.Lock
     _futures: set[Future[str]]
+    _waits: list[_Wait]
     _failed: int
     _first_error: BaseException | None
     _accepted: int
@@ -95,13 +108,19 @@ class InFlight:
             TimeoutError: some are not settled; gives their number.
             PublishError: some failed since the last call that reported failures.
         """
-        check(wait(self.futures(), timeout).not_done)
-        self.raise_failure()
-
-    def futures(self) -> set[Future[str]]:
-        """Return the futures that are not settled yet."""
         with self._lock:
-            return set(self._futures)
+            started = _Wait(set(self._futures), threading.Event())
+            if started.left:
+                self._waits.append(started)
+        try:
+            if started.left:
+                started.over.wait(timeout)
+            check(started.left)
+        finally:
+            with self._lock:
+                if started in self._waits:
+                    self._waits.remove(started)
+        self.raise_failure()
 
     def raise_failure(self) -> None:
         """Raise PublishError if some failed since the last call that reported failures."""
@@ -130,6 +149,8 @@ class InFlight:
                 self._failed_in_all += 1
                 self._first_error = self._first_error or error
             self._note_finished()
+            for each in self._waits:  # after the count: a future is settled before what it calls has counted it
+                each.settled(future)
 
     def _note_finished(self) -> None:
         if not self._futures and not self._failed:
@@ -138,6 +159,7 @@ class InFlight:
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()
         self._futures = set()
+        self._waits = []
         self._failed = 0
         self._first_error = None
         self._accepted = self._failed_in_all = 0

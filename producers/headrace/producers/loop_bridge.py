@@ -29,7 +29,8 @@ class LoopBridge:
 
     def adopt(self, other: LoopBridge) -> None:
         """Take over the events of a bridge whose loop has ended."""
-        for sent, settled in other._unsettled.items():
+        unsettled, other._unsettled = other._unsettled, {}
+        for sent, settled in unsettled.items():
             self.future(sent, settled)
 
     async def wait(self, timeout: float | None) -> Collection[Future[str]]:
@@ -37,12 +38,15 @@ class LoopBridge:
         flush = _Flush(set(self._unsettled), self.loop.create_future())
         if flush.left:
             self._flushes.append(flush)
-            await asyncio.wait([flush.done], timeout=timeout)
-            self._flushes.remove(flush)
+            try:
+                await asyncio.wait([flush.done], timeout=timeout)
+            finally:
+                self._flushes.remove(flush)
         return flush.left
 
     def _settle(self, own: asyncio.Future[str], sent: Future[str]) -> None:
-        self._unsettled.pop(sent)()
+        if settled := self._unsettled.pop(sent, None):  # else another loop has taken it over
+            settled()
         if not own.done():  # it may be cancelled
             _copy(sent, own)
         for flush in self._flushes:

@@ -55,8 +55,7 @@ class ProducerCore:
         ordering_key: str | None,
     ) -> EventMessage:
         """Return the message of an event; raises what ``EventProducer.publish`` does."""
-        if self.is_closed:
-            raise ProducerClosedError("this producer is closed; make a new one")
+        self._check_open()
         try:
             return self._messages.make(subject, fields, event_id, ordering_key)
         except InvalidEventError:
@@ -65,14 +64,19 @@ class ProducerCore:
 
     def send(self, message: EventMessage, durable: bool | None = None) -> Future[str]:
         """Publish *message*, by the outbox if there is one and *durable* is not False; the outcome is reported."""
+        self._check_open()  # again: a coroutine may have waited for room
         goes_by_outbox = self._outbox is not None and durable is not False
         if durable and not goes_by_outbox:
             raise ValueError("durable: this producer has no outbox; make it with EventProducer(outbox=...)")
         publish = self._outbox.put if self._outbox and goes_by_outbox else self.publisher.publish
         future = publish(*message) if self._spans is None else _traced(self._spans, publish, message)
+        self._reporter.watch(message, future)  # first: who waits for the event sees that its outcome was reported
         (self._durable if goes_by_outbox else self.in_flight).add(future)
-        self._reporter.watch(message, future)
         return future
+
+    def _check_open(self) -> None:
+        if self.is_closed:
+            raise ProducerClosedError("this producer is closed; make a new one")
 
     def stats(self) -> ProducerStats:
         """Return the counts of this process."""

@@ -9,8 +9,6 @@ from decimal import Context
 from decimal import Decimal as Number
 from typing import Any, Final, assert_never
 
-import fastavro
-
 from headrace.schemas.encode_tree import has_union, tree_encoder
 from headrace.schemas.envelope import EPOCH
 from headrace.schemas.errors import ContractError, InvalidEventError
@@ -78,6 +76,8 @@ def encode_value(type_: Type, value: Any) -> bytes:
     """Encode one checked value, without the event around it."""
     if has_union(type_):
         return tree_encoder(type_)(value)
+    import fastavro  # only what encodes with it needs it
+
     out = io.BytesIO()
     fastavro.schemaless_writer(out, schema_of_value(type_), {"value": value})
     return out.getvalue()

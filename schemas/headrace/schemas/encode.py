@@ -7,8 +7,6 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import fastavro
-
 from headrace.schemas.decoder import MAX_PAYLOAD_BYTES
 from headrace.schemas.errors import InvalidEventError
 from headrace.schemas.headers import FIRST_BYTES, header_before, two_readings
@@ -33,6 +31,8 @@ def encode(contract: Contract, fields: Mapping[str, Any], schema: Any = None) ->
 
 
 def _by_fastavro(fields: Mapping[str, Any], schema: Any) -> bytes:
+    import fastavro  # only what encodes with it needs it
+
     out = io.BytesIO()
     fastavro.schemaless_writer(out, schema, fields)
     return out.getvalue()

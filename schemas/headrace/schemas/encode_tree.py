@@ -10,8 +10,6 @@ import io
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, assert_never
 
-import fastavro
-
 from headrace.schemas.fastavro_schema import schema_of_value
 from headrace.schemas.model import (
     MISSING,
@@ -139,6 +137,8 @@ def _map(item: Encoder) -> Encoder:
 
 
 def _leaf(schema: Any) -> Encoder:
+    import fastavro  # only what encodes with it needs it
+
     def encode(value: Any) -> bytes:
         out = io.BytesIO()
         fastavro.schemaless_writer(out, schema, {"value": value})

@@ -6,8 +6,6 @@ import re
 from itertools import count
 from typing import Any, Final, assert_never
 
-import fastavro
-
 from headrace.schemas.model import (
     AVRO_TYPES,
     MISSING,
@@ -36,6 +34,8 @@ def fastavro_schema(record: Record) -> Any:
 
     fastavro refuses some symbols that other programs write, and some legal defaults, so these are set after its parser.
     """
+    import fastavro  # only what encodes with it needs it
+
     builder = _Builder()
     parsed: Any = fastavro.parse_schema(builder.record(record))
     named = parsed["__named_schemas"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any, Final, assert_never
 
 from headrace.schemas.annotations import parse_pii
@@ -82,6 +81,8 @@ def _check_free(record: Record, value: object, where: str) -> None:
 
 
 def _remedy(path: str, paths: list[str]) -> str:
+    from difflib import get_close_matches  # only an error needs it
+
     close = get_close_matches(path, paths, 1)
     return f"write {close[0]}" if close else "name a field with its path, such as customer.email"
 

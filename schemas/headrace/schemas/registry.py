@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -305,6 +304,8 @@ class Registry:
             raise UnknownSchemaError(self._unknown(subject)) from None
 
     def _unknown(self, subject: object) -> str:
+        import difflib  # only an error needs it
+
         near = difflib.get_close_matches(subject, self._latest, n=1) if isinstance(subject, str) else []
         known = ", ".join([*self._latest][:_NAMED]) + (", ..." if len(self._latest) > _NAMED else "")
         remedy = f"did you mean {near[0]}?" if near else f"add {subject}.v1{SUFFIX}, or use one of: {known or 'none'}"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import subprocess
 import sys
-import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from headrace.producers.outbox import OutboxDamagedError, OutboxKeyError, outbox
+from headrace.producers.outbox import OutboxDamagedError, OutboxError, OutboxKeyError, outbox
 from tests.support.outboxes import SECONDS, Broker, an_outbox, numbers, put, rows, wait_until
 
 COUNT = 400
@@ -151,7 +152,8 @@ def test_a_damaged_file_that_another_process_uses_is_left_alone(
     with pytest.raises(OutboxDamagedError, match="damaged, and other processes have it open; end them"):
         an_outbox(file)
     assert file.read_bytes()[8192:8200] == b"\xff" * 8
-    threading.Thread(target=other.close, daemon=True).start()
+    with pytest.raises(OutboxDamagedError):
+        other.close()
 
 
 def test_an_encrypted_file_has_nothing_readable_and_needs_its_key(tmp_path: Path) -> None:
@@ -179,3 +181,37 @@ def test_a_key_for_a_file_that_is_not_encrypted_is_refused(tmp_path: Path) -> No
 def test_a_short_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutboxKeyError, match="shorter than 32 bytes"):
         an_outbox(tmp_path / "a.outbox", key=b"short")
+
+
+@pytest.mark.parametrize("place", ["put", "wait", "left", "close"])
+@pytest.mark.parametrize("pages", ["all", "tables"])
+def test_a_file_that_is_damaged_while_it_is_open_is_named_with_a_remedy(tmp_path: Path, place: str, pages: str) -> None:
+    file, broker = tmp_path / "a.outbox", Broker()
+    broker.is_away = True
+    opened = an_outbox(file, broker)
+    for number in range(200):
+        put(opened, str(number).encode().ljust(500, b"."))
+    session = opened.session
+    with session.writer() as writer:
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    session.pause()  # the connections forget what they have read
+    with file.open("r+b") as damaged:
+        damaged.seek(16 if pages == "all" else 4096)
+        damaged.write(b"\xff" * (file.stat().st_size - damaged.tell()))
+    session.go_on()
+    actions: dict[str, Callable[[], object]] = {
+        "put": lambda: put(opened, b"more"),
+        "wait": lambda: opened.wait(0),
+        "left": opened.left,
+        "close": opened.close,
+    }
+    try:
+        with pytest.raises(OutboxError, match=r"a\.outbox: damaged; end the processes that use it, and the next start"):
+            actions[place]()
+    finally:
+        with contextlib.suppress(OutboxError):
+            opened.close()
+    assert opened.close() == 0, "it is closed whatever the file holds"
+    again = an_outbox(file, Broker())
+    assert again.salvage is not None
+    again.close()

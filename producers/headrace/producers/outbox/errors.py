@@ -18,7 +18,7 @@ class NotSentError(HeadraceError, TimeoutError, error_code="HR-205", exit_code=E
 
 
 class OutboxDamagedError(OutboxError, error_code="HR-206", exit_code=Exit.HALTED):
-    """The file of an outbox is damaged, and another process uses it, so it was not repaired."""
+    """The file of an outbox is damaged, and a process uses it, so it was not repaired."""
 
 
 class OutboxKeyError(OutboxError, error_code="HR-207", exit_code=Exit.CONFIGURATION):

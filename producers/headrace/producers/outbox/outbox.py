@@ -165,18 +165,23 @@ class Outbox:
             return tables.count(reader, session.owner) + len(session.deliveries.elsewhere())
 
     def close(self) -> int:
-        """Stop sending and close the file; return how many messages of this process it keeps for another process."""
+        """Stop sending and close the file; return how many messages of this process it keeps for another process.
+
+        Raises:
+            OutboxError: the file cannot be read or written, or is damaged. It is closed.
+        """
         with self._opening:
             self._is_closed = True
             session, sender = self._session, self._sender
             if session is None or sender is None:
                 return 0
             sender.stop()
-            left = self.left()
-            session.close()
-            self._session = self._sender = None
-        in_flight.is_finished(self)
-        return left
+            try:
+                return self.left()
+            finally:
+                self._session = self._sender = None
+                in_flight.is_finished(self)
+                session.close()
 
     @property
     def sender(self) -> Sender:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -85,7 +84,7 @@ class Sender:
         while not self._stopping:
             try:
                 is_busy = self._turn()
-            except (sqlite3.Error, OutboxError) as error:
+            except OutboxError as error:
                 _log.error("%s: %s; trying again", self._session.path, error)
                 is_busy = False
             if not is_busy:
@@ -94,7 +93,7 @@ class Sender:
             time.sleep(_COALESCE_SECONDS)
         try:
             self._collect()
-        except (sqlite3.Error, OutboxError) as error:
+        except OutboxError as error:
             _log.error("%s: %s; what arrived is sent again", self._session.path, error)
 
     def _turn(self) -> bool:

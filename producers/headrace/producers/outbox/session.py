@@ -14,11 +14,11 @@ from typing import Final
 
 from headrace.producers.outbox import tables
 from headrace.producers.outbox.deliveries import Deliveries, DeliveryFuture
-from headrace.producers.outbox.errors import OutboxError
+from headrace.producers.outbox.errors import OutboxDamagedError, OutboxError
 from headrace.producers.outbox.file_locks import FileLock
 from headrace.producers.outbox.group_commit import GroupCommit
 from headrace.producers.outbox.message import OutboxMessage, digest, key_number
-from headrace.producers.outbox.opening import Synchronous, connect, transaction, unusable
+from headrace.producers.outbox.opening import Synchronous, connect, is_damage, transaction, unusable
 from headrace.producers.outbox.sealing import Sealing
 from headrace.producers.outbox.tables import Limits, Row
 
@@ -81,10 +81,7 @@ class Session:
         self._run(settling)
 
     def _run(self, work: Adding | Settling) -> None:
-        try:
-            self._group.run(work)
-        except sqlite3.Error as error:
-            raise OutboxError(f"{self.path}: {unusable(error)}") from error
+        self._group.run(work)
 
     def _commit(self, works: Sequence[Adding | Settling]) -> None:
         with self.writer() as connection, self.deliveries.expecting() as expect:
@@ -147,8 +144,8 @@ class Session:
 
     @contextmanager
     def writer(self) -> Iterator[sqlite3.Connection]:
-        """Hold the connection that writes."""
-        with self._writing:
+        """Hold the connection that writes. Raises OutboxError for an error of SQLite, in the block too."""
+        with self._writing, self._explained():
             self._check_open()
             if self._writer is None:
                 self._writer = connect(self.path, self._synchronous)
@@ -156,12 +153,23 @@ class Session:
 
     @contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
-        """Hold a connection that reads beside the writer."""
-        with self._reading:
+        """Hold a connection that reads beside the writer. Raises OutboxError as :meth:`writer` does."""
+        with self._reading, self._explained():
             self._check_open()
             if self._reader is None:
                 self._reader = connect(self.path, self._synchronous)
             yield self._reader
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            if is_damage(error):
+                raise OutboxDamagedError(
+                    f"{self.path}: damaged; end the processes that use it, and the next start saves what can be read"
+                ) from error
+            raise OutboxError(f"{self.path}: {unusable(error)}") from error
 
     def pause(self) -> None:
         """Close the connections and hold them closed until :meth:`go_on`, which the same thread calls.
@@ -184,15 +192,17 @@ class Session:
             self._owner_lock.leave()
 
     def close(self) -> None:
-        """Leave what waits to other processes, and close the file."""
-        with self.writer() as connection, transaction(connection):
-            tables.take_over(connection, self.owner, tables.NO_OWNER)
-        if self._owner_lock is not None:
-            self._owner_lock.remove()
-        with self._writing, self._reading:
-            self._is_closed = True
-            self._close_connections()
-        self._lock.leave()
+        """Leave what waits to other processes, and close the file. Closes it too if it raises OutboxError."""
+        try:
+            with self.writer() as connection, transaction(connection):
+                tables.take_over(connection, self.owner, tables.NO_OWNER)
+        finally:
+            if self._owner_lock is not None:
+                self._owner_lock.remove()
+            with self._writing, self._reading:
+                self._is_closed = True
+                self._close_connections()
+            self._lock.leave()
 
     def _check_open(self) -> None:
         if self._is_closed:

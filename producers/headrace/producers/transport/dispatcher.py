@@ -6,7 +6,8 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import assert_never
 
@@ -31,19 +32,27 @@ class Dispatcher:
     """
 
     def __init__(
-        self, calls: PublishCalls, limits: Limits, *, endless: bool, draw: random.Random | None = None
+        self,
+        calls: PublishCalls,
+        limits: Limits,
+        *,
+        endless: bool,
+        draw: random.Random | None = None,
+        scheduler: Scheduler | None = None,
     ) -> None:
         self._calls = calls
         self._limits = limits
         self._endless = endless
         self._draw = draw or random.Random()  # noqa: S311 pauses are no secret
-        self._scheduler = Scheduler()
+        self._scheduler = scheduler or Scheduler()
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._room = Room(limits)
         self._outages = Outages()
         self._lock = threading.Lock()
         self._released = threading.Condition(self._lock)
-        self._settling = threading.local()
+        self._filling: dict[Lane, None] = {}  # those that may have a batch that is not full
+        self._is_flush_due = False
+        self._here = threading.local()  # what this thread is doing
         self._closing = False
 
     def add(self, topic: str, part: bytes, key: str) -> Confirmation:
@@ -56,24 +65,26 @@ class Dispatcher:
         """
         size = len(part)
         with self._lock:
-            if not self._room.fits(size) and not getattr(self._settling, "active", False):
+            if not self._room.fits(size) and not getattr(self._here, "runs_callbacks", False):
                 self._wait_for_room(size)
             if self._closing:
                 raise ProducerClosedError("this publisher is closed; make a new one")
-            self._room.take(size)
             lane = self._lanes.get((topic, key)) or self._begin_lane(topic, key)
             confirmation, begun = lane.add(part)
-            batch = lane.next()
+            self._room.take(size)
+            if begun:
+                self._filling[lane] = None
+        self._send_next(lane)
         if begun:
-            self._scheduler.at(time.monotonic() + self._limits.batch_seconds, partial(self._batch_is_due, begun))
-        if batch:
-            self._send(batch)
+            due = partial(self._batch_is_due, lane, weakref.ref(begun))  # it may be sent, and settled, long before
+            self._scheduler.at(time.monotonic() + self._limits.batch_seconds, due)
         return confirmation
 
     def flush(self) -> None:
         """Send the messages that wait for their batch to fill; does not wait until they are confirmed."""
         with self._lock:
-            lanes = list(self._lanes.values())
+            self._is_flush_due = False
+            lanes, self._filling = self._filling, {}
             for lane in lanes:
                 lane.close_open()
         for lane in lanes:
@@ -91,22 +102,26 @@ class Dispatcher:
             self.flush()
 
     def _wait_for_room(self, size: int) -> None:
-        self._scheduler.at(time.monotonic(), self.flush)  # a batch that waits to be filled would hold the room
+        if not self._is_flush_due:  # a batch that waits to be filled would hold the room
+            self._is_flush_due = True
+            self._soon(self.flush)
         self._released.wait_for(lambda: self._room.fits(size) or self._closing)
 
     def _begin_lane(self, topic: str, key: str) -> Lane:
         lane = self._lanes[topic, key] = Lane(topic, key, self._limits)
         return lane
 
-    def _batch_is_due(self, batch: Batch) -> None:
-        lane: Lane = batch.lane
+    def _batch_is_due(self, lane: Lane, reference: weakref.ref[Batch]) -> None:
         with self._lock:
-            if lane.open is batch:
+            batch = reference()
+            if batch is not None and lane.open is batch:
                 lane.close_open()
+            if lane.open is None:
+                self._filling.pop(lane, None)
         self._send_next(lane)
 
     def _send_next(self, lane: Lane) -> None:
-        while True:
+        while lane.has_turn:
             with self._lock:
                 batch = lane.next()
             if batch is None:
@@ -114,20 +129,46 @@ class Dispatcher:
             self._send(batch)
 
     def _send(self, batch: Batch) -> None:
+        """Send the batch, whose turn it is. An error of the channel is that of its messages."""
+        try:
+            self._begin(batch)
+        except (ValueError, RuntimeError) as error:  # gRPC's: the channel is closed, or no thread can be started
+            self._soon(partial(self._fail, batch, error))
+        except BaseException:  # a signal's handler raised it, before the request began or behind
+            self._soon(partial(self._send, batch))
+            raise
+
+    def _begin(self, batch: Batch) -> None:
+        if batch.is_over:
+            return
         batch.tries += 1
         if batch.started is None:
             batch.started = time.monotonic()
         request = b"".join((batch.lane.head, *batch.parts))
-        self._calls.begin(batch.lane.topic, request, REQUEST_SECONDS, partial(self._ended, batch))
+        self._here.begins = True
+        try:
+            self._calls.begin(batch.lane.topic, request, REQUEST_SECONDS, partial(self._ended, batch, batch.tries))
+        finally:
+            self._here.begins = False
 
-    def _ended(self, batch: Batch, reply: Reply) -> None:
+    def _ended(self, batch: Batch, tries: int, reply: Reply) -> None:
+        if getattr(self._here, "begins", False):  # the thread is an application's: futures are settled in our own
+            self._soon(partial(self._ended, batch, tries, reply))
+        elif batch.tries == tries and not batch.is_over:  # else it was sent anew meanwhile
+            try:
+                self._judge(batch, reply)
+            except Exception as error:  # an answer that makes no sense must not leave its futures waiting
+                self._fail(batch, error)
+                raise
+
+    def _judge(self, batch: Batch, reply: Reply) -> None:
         if reply.code is grpc.StatusCode.OK:
             ids = reply.message_ids()
-            if len(ids) == len(batch):
-                self._log_success(batch.lane.topic)
-                self._settle(batch, partial(batch.confirm, ids))
-            else:
-                self._fail(batch, RuntimeError(f"Pub/Sub confirmed {len(ids)} of {len(batch)} messages"))
+            if len(ids) != len(batch):
+                raise RuntimeError(f"Pub/Sub confirmed {len(ids)} of {len(batch)} messages")
+            self._log_success(batch.lane.topic)
+            batch.confirm(ids)
+            self._settled([batch])
             return
         seconds = time.monotonic() - (batch.started or 0.0)
         match after_failure(reply.code, len(batch), seconds, endless=self._endless):
@@ -157,41 +198,52 @@ class Dispatcher:
     def _split(self, batch: Batch) -> None:
         lane: Lane = batch.lane
         with self._lock:
+            batch.is_over = True
             lane.ended()
             lane.return_first(*batch.halves())
         self._send_next(lane)
 
     def _fail(self, batch: Batch, error: Exception) -> None:
         """Fail the batch, and those behind it that have its ordering key: else they would overtake it."""
-        lane: Lane = batch.lane
+        if batch.is_over:
+            return
         with self._lock:
-            behind = lane.take_all() if lane.key else []
-        for each in behind:
-            self._settle(each, partial(each.fail, error), was_sent=False)
-        self._settle(batch, partial(batch.fail, error))
+            behind = batch.lane.take_all() if batch.lane.key else []
+        failed = [batch, *behind]
+        for each in failed:
+            each.fail(error)
+        self._settled(failed)
 
-    def _settle(self, batch: Batch, settle: Callable[[], None], *, was_sent: bool = True) -> None:
-        lane: Lane = batch.lane
-        self._settling.active = True
-        settle()
-        self._settling.active = False
+    def _settled(self, batches: Sequence[Batch]) -> None:
+        """Give room back, send what waits, and call the functions that wait. Only the first batch was under way."""
+        lane: Lane = batches[0].lane
         with self._lock:
-            self._room.release(len(batch), batch.size)
+            for batch in batches:
+                batch.is_over = True
+                self._room.release(len(batch), batch.size)
             self._released.notify_all()
-            if was_sent:
-                lane.ended()
+            lane.ended()
             if lane.key and lane.is_idle:
                 self._lanes.pop((lane.topic, lane.key), None)
             is_last = self._closing and not self._lanes_in_use()
         self._send_next(lane)
+        self._here.runs_callbacks = True
+        try:
+            for batch in batches:
+                batch.run_callbacks()
+        finally:
+            self._here.runs_callbacks = False
         if is_last:
             self._end()
+
+    def _soon(self, call: Callable[[], None]) -> None:
+        self._scheduler.at(time.monotonic(), call)
 
     def _lanes_in_use(self) -> bool:
         return any(not lane.is_idle for lane in self._lanes.values())
 
     def _end(self) -> None:
-        self._scheduler.at(time.monotonic(), self._close_connection)  # a thread of gRPC cannot close its own channel
+        self._soon(self._close_connection)  # a thread of gRPC cannot close its own channel
 
     def _close_connection(self) -> None:
         self._calls.close()

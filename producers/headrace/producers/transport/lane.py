@@ -30,6 +30,11 @@ class Lane:
         """Whether nothing is in it."""
         return not (self.open or self._waiting or self._running)
 
+    @property
+    def has_turn(self) -> bool:
+        """Whether a batch waits that may be sent now."""
+        return bool(self._waiting) and self._running < self._most_running
+
     def add(self, part: bytes) -> tuple[Confirmation, Batch | None]:
         """Add a message; returns its future, and the batch that takes messages from now on if that is a new one."""
         begun = None
@@ -51,7 +56,7 @@ class Lane:
 
     def next(self) -> Batch | None:
         """Return a batch whose turn it is, which then is under way; None if it must wait, or nothing waits."""
-        if not self._waiting or self._running >= self._most_running:
+        if not self.has_turn:
             return None
         self._running += 1
         return self._waiting.popleft()

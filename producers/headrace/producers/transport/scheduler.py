@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
 IDLE_SECONDS: Final = 30.0  # after which the thread ends, until it is needed again
+
+_log = logging.getLogger(__name__)
 
 
 class Scheduler:
@@ -28,8 +31,9 @@ class Scheduler:
             entry = (when, next(self._numbers), call)
             heapq.heappush(self._due, entry)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="headrace-publisher", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="headrace-publisher", daemon=True)
+                thread.start()  # RuntimeError if the system has no thread left: the next call tries again
+                self._thread = thread
             elif self._due[0] is entry:
                 self._changed.notify()
 
@@ -41,7 +45,10 @@ class Scheduler:
 
     def _run(self) -> None:
         while (call := self._next()) is not None:
-            call()
+            try:
+                call()
+            except Exception:  # the others that are due must not wait for ever
+                _log.exception("the publisher's thread goes on after an error")
 
     def _next(self) -> Callable[[], None] | None:
         """Wait for the next function that is due; None at the end."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any, Final
 
 from headrace.schemas.errors import ContractError
@@ -61,5 +60,7 @@ def _choice(value: object, known: tuple[str, ...], where: str) -> str:
 
 
 def _instead(value: object, known: tuple[str, ...]) -> str:
+    from difflib import get_close_matches  # only an error needs it
+
     near = get_close_matches(str(value)[:40], known, 1)
     return f"write {str(near[0])!r}" if near else f"use one of {', '.join(known)}"

@@ -7,9 +7,6 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import fastavro
-from fastavro.schema import SchemaParseException, UnknownType, fingerprint, to_parsing_canonical_form
-
 from headrace.schemas.errors import ContractError
 from headrace.schemas.message_rules.encoding import Body, Frame
 from headrace.schemas.schema_equality import UnreadableSchemaError, schema_hash
@@ -52,8 +49,17 @@ def avro_fingerprint(schema: Any) -> bytes | None:
     It is the 64-bit Rabin fingerprint of the parsing canonical form, little-endian (avro.apache.org/docs/1.12.0,
     "Single-object encoding"). None for a schema with names that Avro does not allow: its canonical form is not defined.
     """
+    # only contracts that know foreign schemas need it
+    from fastavro.schema import (
+        SchemaParseException,
+        UnknownType,
+        fingerprint,
+        parse_schema,
+        to_parsing_canonical_form,
+    )
+
     try:
-        return bytes.fromhex(fingerprint(to_parsing_canonical_form(fastavro.parse_schema(schema)), _ALGORITHM))
+        return bytes.fromhex(fingerprint(to_parsing_canonical_form(parse_schema(schema)), _ALGORITHM))
     except (SchemaParseException, UnknownType):
         return None
 
