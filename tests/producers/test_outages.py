@@ -108,3 +108,27 @@ def test_credentials_that_cannot_be_renewed_are_named_and_not_only_a_code() -> N
         assert Reply(call).code is grpc.StatusCode.UNAVAILABLE
         assert Reply(call).cause == "UNAVAILABLE: Google's credentials cannot be renewed, sign in again"
     server.stop(0).wait()
+
+
+def test_messages_that_are_given_up_are_one_line_for_a_while_which_counts_them_all() -> None:
+    log = Outages()
+    lines = [
+        log.gave_up(TOPIC, "NotFound", messages, now) for messages, now in [(3, 0.0), (4, 1.0), (5, 2.0), (6, 31.0)]
+    ]
+    assert lines == [
+        f"{TOPIC}: not published (NotFound); failed messages: 3; their futures have the error",
+        None,
+        None,
+        f"{TOPIC}: not published (NotFound); failed messages: 15; their futures have the error",
+    ]
+
+
+def test_a_missing_topic_is_logged_though_no_one_reads_a_future(
+    pubsub: PublishServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    pubsub.topics.clear()
+    one = PubSubPublisher("travel")
+    futures = [one.publish_message("flight_departed", b"", {}) for _ in range(3)]
+    one.close()
+    wait_until(lambda: all(future.done() for future in futures))
+    assert caplog.messages == [f"{TOPIC}: not published (NotFound); failed messages: 3; their futures have the error"]

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import CancelledError, Future
 from multiprocessing import util
 from typing import Final, NamedTuple, Protocol
@@ -72,7 +72,7 @@ class _Wait(NamedTuple):
 class InFlight:
     """Futures that are not settled yet, and a count of those that failed. Thread-safe.
 
-    It keeps only the count and the first error. So it does not grow in a service that reads its futures and never calls
+    *flush* sends what waits for a batch to fill, before something waits for the futures. It keeps only the count and the first error. So it does not grow in a service that reads its futures and never calls
     ``flush``.
     """
 
@@ -84,7 +84,8 @@ class InFlight:
     _accepted: int
     _failed_in_all: int
 
-    def __init__(self) -> None:
+    def __init__(self, flush: Callable[[], None] = lambda: None) -> None:
+        self._flush = flush
         self._start_afresh()
         _all.add(self)
 
@@ -108,6 +109,7 @@ class InFlight:
             TimeoutError: some are not settled; gives their number.
             PublishError: some failed since the last call that reported failures.
         """
+        self._flush()
         with self._lock:
             started = _Wait(set(self._futures), threading.Event())
             if started.left:

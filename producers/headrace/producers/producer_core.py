@@ -38,7 +38,7 @@ class ProducerCore:
         outbox: Outbox | None = None,
     ) -> None:
         self.publisher = publisher
-        self.in_flight = InFlight()
+        self.in_flight = InFlight(publisher.flush)
         self.is_closed = False
         self._outbox = outbox
         self._durable = OutcomeCounter()
@@ -91,7 +91,6 @@ class ProducerCore:
     def flush(self, timeout: float | None) -> None:
         """Wait as :meth:`producers.EventProducer.flush` does."""
         started = time.monotonic()
-        self.publisher.flush()
         self.in_flight.wait(timeout)
         if self._outbox is not None:
             self._outbox.wait(timeout if timeout is None else max(0.0, timeout - (time.monotonic() - started)))
@@ -100,7 +99,6 @@ class ProducerCore:
         """Close as :meth:`producers.EventProducer.close` does."""
         self.is_closed = True
         try:
-            self.publisher.flush()
             self.in_flight.wait(timeout)
             if self._outbox is not None:
                 self._outbox.drain(timeout)

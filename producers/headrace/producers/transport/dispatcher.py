@@ -195,6 +195,12 @@ class Dispatcher:
         if line:
             _log.warning("%s", line)
 
+    def _log_given_up(self, topic: str, cause: str, messages: int) -> None:
+        with self._lock:
+            line = self._outages.gave_up(topic, cause, messages, time.monotonic())
+        if line:
+            _log.warning("%s", line)
+
     def _split(self, batch: Batch) -> None:
         lane: Lane = batch.lane
         with self._lock:
@@ -212,6 +218,7 @@ class Dispatcher:
         failed = [batch, *behind]
         for each in failed:
             each.fail(error)
+        self._log_given_up(batch.lane.topic, type(error).__name__, sum(map(len, failed)))
         self._settled(failed)
 
     def _settled(self, batches: Sequence[Batch]) -> None:
