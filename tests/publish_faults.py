@@ -245,7 +245,7 @@ def run_outage(seconds: float, timeout: float | None) -> Outage:
         producer = EventProducer(PubSubPublisher(PROJECT), source="/faults", contracts=PACKAGE)
         producer.publish(SUBJECT, a_flight()).result(SETTLE_SECONDS)
     memory = psutil.Process().memory_info().rss
-    futures = [producer.publish(SUBJECT, a_flight()) for _ in range(9_000)]
+    futures = [producer.publish(SUBJECT, a_flight(), event_id=str(number)) for number in range(9_000)]
     came_back, closed = threading.Event(), threading.Event()
 
     def come_back() -> None:

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, Protocol
 from headrace.errors import Exit, HeadraceError
 
 EXIT_FLUSH_SECONDS: Final = 60.0
+_LOOK_SECONDS: Final = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -115,14 +116,22 @@ class InFlight:
             if started.left:
                 self._waits.append(started)
         try:
-            if started.left:
-                started.over.wait(timeout)
+            self._wait(started, timeout)
             check(started.left)
         finally:
             with self._lock:
                 if started in self._waits:
                     self._waits.remove(started)
         self.raise_failure()
+
+    def _wait(self, started: _Wait, timeout: float | None) -> None:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while started.left:
+            left = _LOOK_SECONDS if deadline is None else min(_LOOK_SECONDS, deadline - time.monotonic())
+            if started.over.wait(max(0.0, left)) or left < _LOOK_SECONDS:
+                return
+            for future in [each for each in list(started.left) if each.done()]:
+                self._settled(future)  # a signal has interrupted ``add`` before it could ask to be called
 
     def raise_failure(self) -> None:
         """Raise PublishError if some failed since the last call that reported failures."""
@@ -145,6 +154,8 @@ class InFlight:
     def _settled(self, future: Future[str]) -> None:
         error = _error_of(future)
         with self._lock:
+            if future not in self._futures:
+                return
             self._futures.discard(future)
             if error is not None:
                 self._failed += 1

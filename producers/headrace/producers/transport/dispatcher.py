@@ -7,7 +7,7 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import assert_never
 
@@ -28,7 +28,8 @@ _log = logging.getLogger(__name__)
 class Dispatcher:
     """Publishes messages over *calls*. *endless* retries without a limit. Thread-safe.
 
-    Requests end in a thread of gRPC, which settles their futures and so runs the functions that wait for them.
+    Requests end in a thread of gRPC, which settles their futures and so runs the functions that wait for them. They
+    begin in our own thread: a signal that interrupts an application's thread inside gRPC leaves gRPC locked for ever.
     """
 
     def __init__(
@@ -74,7 +75,8 @@ class Dispatcher:
             self._room.take(size)
             if begun:
                 self._filling[lane] = None
-        self._send_next(lane)
+        if lane.has_turn:
+            self._soon(partial(self._send_next, lane))
         if begun:
             due = partial(self._batch_is_due, lane, weakref.ref(begun))  # it may be sent, and settled, long before
             self._scheduler.at(time.monotonic() + self._limits.batch_seconds, due)
@@ -87,8 +89,7 @@ class Dispatcher:
             lanes, self._filling = self._filling, {}
             for lane in lanes:
                 lane.close_open()
-        for lane in lanes:
-            self._send_next(lane)
+        self._soon(partial(self._send_all, lanes))
 
     def close(self) -> None:
         """Send what waits. Once all is settled, close the connection."""
@@ -120,6 +121,10 @@ class Dispatcher:
                 self._filling.pop(lane, None)
         self._send_next(lane)
 
+    def _send_all(self, lanes: Iterable[Lane]) -> None:
+        for lane in lanes:
+            self._send_next(lane)
+
     def _send_next(self, lane: Lane) -> None:
         while lane.has_turn:
             with self._lock:
@@ -134,9 +139,6 @@ class Dispatcher:
             self._begin(batch)
         except (ValueError, RuntimeError) as error:  # gRPC's: the channel is closed, or no thread can be started
             self._soon(partial(self._fail, batch, error))
-        except BaseException:  # a signal's handler raised it, before the request began or behind
-            self._soon(partial(self._send, batch))
-            raise
 
     def _begin(self, batch: Batch) -> None:
         if batch.is_over:
@@ -152,7 +154,7 @@ class Dispatcher:
             self._here.begins = False
 
     def _ended(self, batch: Batch, tries: int, reply: Reply) -> None:
-        if getattr(self._here, "begins", False):  # the thread is an application's: futures are settled in our own
+        if getattr(self._here, "begins", False):  # at once: later, so that the stack does not grow
             self._soon(partial(self._ended, batch, tries, reply))
         elif batch.tries == tries and not batch.is_over:  # else it was sent anew meanwhile
             try:

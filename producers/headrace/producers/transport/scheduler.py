@@ -34,7 +34,9 @@ class Scheduler:
                 thread = threading.Thread(target=self._run, name="headrace-publisher", daemon=True)
                 thread.start()  # RuntimeError if the system has no thread left: the next call tries again
                 self._thread = thread
-            elif self._due[0] is entry:
+            elif (
+                self._due[0] is entry or self._due[0][0] <= time.monotonic()
+            ):  # a signal may have kept it from notifying
                 self._changed.notify()
 
     def close(self) -> None:
