@@ -31,6 +31,7 @@ SLOW = 10.0
 class ScriptedReply:
     def __init__(self, code: grpc.StatusCode, ids: Sequence[str] = ()) -> None:
         self.code = code
+        self.cause = code.name
         self._ids = ids
 
     def message_ids(self) -> Sequence[str]:

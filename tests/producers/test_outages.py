@@ -79,16 +79,6 @@ def test_a_publisher_logs_an_outage_and_its_end_without_a_value_of_the_messages(
     assert {each.levelno for each in caplog.records} == {logging.WARNING}
 
 
-def test_an_error_that_stays_is_of_the_future_and_not_of_the_log(
-    pubsub: PublishServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(outages, "WARN_AFTER_SECONDS", 0.0)
-    publisher = PubSubPublisher("travel")
-    assert publisher.publish_message("nobodys", b"", {}).exception(30) is not None
-    publisher.close()
-    assert caplog.messages == []
-
-
 class Expired(Credentials):
     """Credentials of a person who must sign in again."""
 

@@ -326,8 +326,10 @@ except PublishError as error:
     print(error)
 """)
     assert failing.stdout.startswith("1 event was not published (NotFound)")
-    assert failing.stderr.startswith("order_placed ")
-    assert failing.stderr.endswith(": NotFound\n")
+    logged, reported = failing.stderr.splitlines()
+    assert logged.endswith("order_placed: not published (NotFound); failed messages: 1; their futures have the error")
+    assert reported.startswith("order_placed ")
+    assert reported.endswith(": NotFound")
 
 
 def test_prometheus_sees_the_metrics_of_the_page(shop: Shop) -> None:

@@ -39,5 +39,5 @@ def test_a_close_during_an_outage_waits_for_its_end() -> None:
 @pytest.mark.emulators
 def test_a_close_that_gives_up_during_an_outage_says_how_many_are_under_way() -> None:
     outage = publish_faults.run_outage(3, 0.5)
-    assert outage.reported == "9,000 events are still under way; they may arrive yet"
+    assert outage.reported == "9,000 events are still under way and may arrive yet"
     assert outage.confirmed == outage.accepted, "and they arrive, because the process lives on"

@@ -73,8 +73,8 @@ class _Wait(NamedTuple):
 class InFlight:
     """Futures that are not settled yet, and a count of those that failed. Thread-safe.
 
-    *flush* sends what waits for a batch to fill, before something waits for the futures. It keeps only the count and the first error. So it does not grow in a service that reads its futures and never calls
-    ``flush``.
+    *flush* sends what waits for a batch to fill, before something waits for the futures. It keeps only the count and
+    the first error. So it does not grow in a service that reads its futures and never calls ``flush``.
     """
 
     _lock: threading.Lock
