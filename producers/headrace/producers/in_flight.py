@@ -62,12 +62,13 @@ class _Wait(NamedTuple):
     """Futures that a call waits for."""
 
     left: set[Future[str]]
-    over: threading.Event
+    over: threading.Lock  # held until none is left: a signal may leave an Event locked, which is Python's code
 
     def settled(self, future: Future[str]) -> None:
-        self.left.discard(future)
-        if not self.left:
-            self.over.set()
+        if self.left:
+            self.left.discard(future)
+            if not self.left:
+                self.over.release()
 
 
 class InFlight:
@@ -112,7 +113,8 @@ class InFlight:
         """
         self._flush()
         with self._lock:
-            started = _Wait(set(self._futures), threading.Event())
+            started = _Wait(set(self._futures), threading.Lock())
+            started.over.acquire()
             if started.left:
                 self._waits.append(started)
         try:
@@ -128,7 +130,7 @@ class InFlight:
         deadline = None if timeout is None else time.monotonic() + timeout
         while started.left:
             left = _LOOK_SECONDS if deadline is None else min(_LOOK_SECONDS, deadline - time.monotonic())
-            if started.over.wait(max(0.0, left)) or left < _LOOK_SECONDS:
+            if started.over.acquire(timeout=max(0.0, left)) or left < _LOOK_SECONDS:
                 return
             for future in [each for each in list(started.left) if each.done()]:
                 self._settled(future)  # a signal has interrupted ``add`` before it could ask to be called

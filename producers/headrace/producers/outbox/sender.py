@@ -52,7 +52,8 @@ class Sender:
         self._adoption = Adoption(session)
         self._wake = threading.Event()
         self._stopping = False
-        self._progress = threading.Condition()
+        self._progress_lock = threading.RLock()  # entered itself: a signal may leave ``with condition`` locked
+        self._progress = threading.Condition(self._progress_lock)
         self._beat_at = self._adopt_at = 0.0
         self.last_arrival = time.monotonic()
         self.arrived = 0
@@ -66,7 +67,7 @@ class Sender:
 
     def wait_for_progress(self, seconds: float) -> None:
         """Wait until something was sent or deleted, at most so many seconds."""
-        with self._progress:
+        with self._progress_lock:
             self._progress.wait(seconds)
 
     def stop(self) -> None:
@@ -218,7 +219,7 @@ class Sender:
         self._session.deliveries.delivered(delivered.items())
         for number, error in refused.items():
             self._session.deliveries.refused(number, error)
-        with self._progress:
+        with self._progress_lock:
             self._progress.notify_all()
 
     def _settle_elsewhere(self) -> None:

@@ -20,6 +20,17 @@ _FINISHED: Final = "FINISHED"
 _log = logging.getLogger(__name__)
 
 
+class SharedCondition:
+    """Condition of a batch, and its *lock*. A signal may leave ``with condition`` locked, which is Python's code."""
+
+    __slots__ = ("lock", "notify_all", "wait_for")
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        condition = threading.Condition(self.lock)
+        self.notify_all, self.wait_for = condition.notify_all, condition.wait_for
+
+
 class Confirmation(Future[str]):
     """Future of one message: gives Pub/Sub's message id, or raises. It cannot be cancelled: the message may be sent.
 
@@ -33,7 +44,7 @@ class Confirmation(Future[str]):
     _result: str | None
     _exception: BaseException | None
 
-    def __init__(self, settled: threading.Condition) -> None:
+    def __init__(self, settled: SharedCondition) -> None:
         self._settled = settled
         self._own: threading.Condition | None = None
         self._state = _RUNNING
@@ -44,7 +55,7 @@ class Confirmation(Future[str]):
 
     @property
     def _condition(self) -> threading.Condition:  # type: ignore[override]  # the standard library only reads it
-        with self._settled:
+        with self._settled.lock:
             if self._own is None:
                 self._own = threading.Condition()
             return self._own
@@ -79,14 +90,14 @@ class Confirmation(Future[str]):
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the error that made publishing fail, or None; raises TimeoutError after *timeout* seconds."""
         if self._state is not _FINISHED:
-            with self._settled:  # it also reports the messages beside this one
+            with self._settled.lock:  # it also reports the messages beside this one
                 if not self._settled.wait_for(self.done, timeout):
                     raise TimeoutError
         return self._exception
 
     def add_done_callback(self, fn: Callable[[Future[str]], object]) -> None:
         """Call *fn* with this future once the outcome is known, or at once. An error that it raises is logged."""
-        with self._settled:
+        with self._settled.lock:
             if self._state is not _FINISHED:
                 self._done_callbacks.append(fn)
                 return
@@ -108,7 +119,7 @@ class Confirmation(Future[str]):
     def settle_watched(self, message_id: str | None, error: BaseException | None) -> None:
         """Set the outcome for the standard library's waiters too. The caller does not hold the shared condition."""
         with self._condition:
-            with self._settled:
+            with self._settled.lock:
                 self._result, self._exception, self._state = message_id, error, _FINISHED
                 self._settled.notify_all()
             for waiter in self._waiters:
@@ -143,7 +154,7 @@ class Batch:
         self.tries = 0
         self.is_over = False  # settled or split
         self.started: float | None = None  # when it was first sent, on the monotonic clock
-        self._condition = threading.Condition()
+        self._condition = SharedCondition()
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -176,7 +187,7 @@ class Batch:
 
     def _settle(self, outcomes: Iterable[tuple[Confirmation, str | None]], error: BaseException | None) -> None:
         watched = []
-        with self._condition:
+        with self._condition.lock:
             for confirmation, message_id in outcomes:
                 if not confirmation.settle(message_id, error):
                     watched.append((confirmation, message_id))

@@ -21,13 +21,14 @@ class Scheduler:
     def __init__(self) -> None:
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()  # of functions at the same time, which are called in order
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()  # entered itself, because a signal may leave ``with condition`` locked
+        self._changed = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
         self._closed = False
 
     def at(self, when: float, call: Callable[[], None]) -> None:
         """Call *call* at *when*, in seconds of ``time.monotonic()``, or at once if that has passed."""
-        with self._changed:
+        with self._lock:
             entry = (when, next(self._numbers), call)
             heapq.heappush(self._due, entry)
             if self._thread is None:
@@ -41,7 +42,7 @@ class Scheduler:
 
     def close(self) -> None:
         """End the thread; what is not due yet is not called."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             self._changed.notify()
 
@@ -54,7 +55,7 @@ class Scheduler:
 
     def _next(self) -> Callable[[], None] | None:
         """Wait for the next function that is due; None at the end."""
-        with self._changed:
+        with self._lock:
             while not self._closed:
                 pause = self._due[0][0] - time.monotonic() if self._due else IDLE_SECONDS
                 if pause <= 0:
