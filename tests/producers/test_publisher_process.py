@@ -228,6 +228,7 @@ def test_an_interrupted_publish_loop_ends_and_loses_nothing_that_it_knows_of(pub
                 sys.executable,
                 "-c",
                 f"""{PREAMBLE}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in the background without it
 count = 0
 try:
     with a_producer(batch_messages=5) as producer:
