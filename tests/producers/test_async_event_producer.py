@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -26,14 +25,14 @@ from headrace.producers.event_messages import EventMessage
 from headrace.producers.testing import FakePublisher
 from headrace.producers.transport.publish_calls import message_part
 from tests.support.builders import PACKAGE, a_flight
-from tests.support.publish_server import PublishServer, serving
+from tests.support.publish_server import PublishServer
 
 SUBJECT = "flight_departed"
 SECONDS = 30.0
 
 
 class Held(FakePublisher):
-    """Confirms when it is told to, from another thread."""
+    """A publisher that confirms when the test calls it, from another thread."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,14 +57,6 @@ class Held(FakePublisher):
 
 def a_producer(publisher: Any, **settings: Any) -> AsyncEventProducer:
     return AsyncEventProducer(publisher, source="/checkout", contracts=PACKAGE, **settings)
-
-
-@pytest.fixture
-def pubsub(monkeypatch: pytest.MonkeyPatch) -> Iterator[PublishServer]:
-    handler = PublishServer(f"projects/travel/topics/{SUBJECT}")
-    with serving(handler) as port:
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{port}")
-        yield handler
 
 
 def test_an_event_arrives_as_it_was_given() -> None:

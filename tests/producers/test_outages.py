@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,18 +16,10 @@ from headrace.producers import PubSubPublisher
 from headrace.producers.transport import outages
 from headrace.producers.transport.outages import WARN_AFTER_SECONDS, WARN_EVERY_SECONDS, Outages
 from headrace.producers.transport.publish_calls import Reply
-from tests.support.publish_server import PublishServer, serving
+from tests.support.publish_server import PublishServer
 from tests.support.waiting import wait_until
 
 TOPIC = "projects/travel/topics/flight_departed"
-
-
-@pytest.fixture
-def pubsub(monkeypatch: pytest.MonkeyPatch) -> Iterator[PublishServer]:
-    handler = PublishServer(TOPIC)
-    with serving(handler) as port:
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{port}")
-        yield handler
 
 
 def failed(log: Outages, topic: str = TOPIC, seconds: float = WARN_AFTER_SECONDS, now: float = 100.0) -> str | None:

@@ -27,14 +27,6 @@ SECONDS = 30.0  # for what comes at once; what waits for its batch to fill would
 SLOW = MAX_BATCH_SECONDS
 
 
-@pytest.fixture
-def pubsub(monkeypatch: pytest.MonkeyPatch) -> Iterator[PublishServer]:
-    handler = PublishServer(TOPIC)
-    with serving(handler) as port:
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{port}")
-        yield handler
-
-
 @contextmanager
 def opened(**settings: Any) -> Iterator[PubSubPublisher]:
     one = PubSubPublisher("travel", **settings)

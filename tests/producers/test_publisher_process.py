@@ -7,11 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.publish_server import PublishServer, serving
+from tests.support.publish_server import PublishServer
 from tests.support.waiting import wait_until
 
 PREAMBLE = """
@@ -29,14 +28,6 @@ def ended(child):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """
 SECONDS = 60.0
-
-
-@pytest.fixture
-def pubsub(monkeypatch: pytest.MonkeyPatch) -> Iterator[PublishServer]:
-    handler = PublishServer("projects/travel/topics/flight_departed")
-    with serving(handler) as port:
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{port}")
-        yield handler
 
 
 def ids(pubsub: PublishServer) -> set[str]:

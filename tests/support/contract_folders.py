@@ -44,7 +44,7 @@ def git(folder: Path, *words: str) -> str:
 
 
 def commit_all(folder: Path) -> str:
-    """Commit everything below *folder*, and return the commit. Make a repository there if there is none."""
+    """Commit everything below *folder*, and return the commit. The folder becomes a repository if needed."""
     if not (folder / ".git").exists():
         git(folder, "init", "--quiet", "--initial-branch", "main")
     git(folder, "add", "--all")

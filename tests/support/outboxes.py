@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -79,14 +77,6 @@ def an_outbox(file: Path, publisher: Publisher | None = None, **options: Any) ->
 
 def numbers(count: int) -> list[bytes]:
     return [b"%d" % number for number in range(count)]
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = SECONDS) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.005)
 
 
 def rows(file: Path, statement: str = "SELECT number FROM messages") -> list[Any]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from headrace.producers.errors import MessageTooLargeError
-from headrace.producers.transport.limits import Limits, Room
+from headrace.producers.transport.limits import Limits, Room, check_size
 
 
 class AsyncRoom:
@@ -22,10 +21,7 @@ class AsyncRoom:
 
         Raises MessageTooLargeError if there never is.
         """
-        if size > self._most_bytes:
-            raise MessageTooLargeError(
-                f"a message of {size:,} bytes: at most {self._most_bytes:,} can be sent; split it"
-            )
+        check_size(size, self._most_bytes)
         if self._waiting or not self._room.fits(size):
             return False
         self._room.take(size)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from headrace.producers.config import ProducerConfigError
+from headrace.schemas.bucket_folder import BucketFolder, bucket_folder
 from headrace.schemas.folder import MAX_FILE_BYTES, SUFFIX
 from headrace.schemas.registry import Registry
 from headrace.schemas.sidecar import SIDECARS
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from google.cloud import storage
 
 ContractSource: TypeAlias = Registry | Path | str | ModuleType
-_BUCKET: Final = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:/(.*))?")
 
 
 def read_contracts(source: ContractSource, open_storage: Callable[[], storage.Client] | None = None) -> Registry:
@@ -47,13 +46,12 @@ def _read_bucket(address: str, open_storage: Callable[[], storage.Client]) -> Re
 
     from google.api_core.exceptions import GoogleAPIError
 
-    found = _BUCKET.fullmatch(address)
-    if found is None:
+    place = bucket_folder(address)
+    if place is None:
         raise ProducerConfigError(f"contracts: {address}: not the address of a bucket; write gs://BUCKET/FOLDER")
-    prefix = (found[2] or "").strip("/")
     with tempfile.TemporaryDirectory(prefix="headrace-contracts-") as folder:
         try:
-            _download(open_storage(), found[1], f"{prefix}/" if prefix else "", Path(folder))
+            _download(open_storage(), place, Path(folder))
         except GoogleAPIError as error:
             raise ProducerConfigError(
                 f"contracts: {address}: cannot be read ({type(error).__name__}); check that the bucket exists and that "
@@ -64,10 +62,10 @@ def _read_bucket(address: str, open_storage: Callable[[], storage.Client]) -> Re
         return Registry.load(Path(folder), place=address)
 
 
-def _download(client: storage.Client, bucket: str, prefix: str, folder: Path) -> None:
+def _download(client: storage.Client, place: BucketFolder, folder: Path) -> None:
     """Write the objects of a folder that may be contracts. A larger file is refused when it is read."""
-    for blob in client.list_blobs(bucket, prefix=prefix, delimiter="/"):
-        name = blob.name.removeprefix(prefix)
+    for blob in client.list_blobs(place.bucket, prefix=place.prefix, delimiter="/"):
+        name = blob.name.removeprefix(place.prefix)
         if name.endswith((SUFFIX, *SIDECARS)):
             (folder / name).write_bytes(blob.download_as_bytes(end=MAX_FILE_BYTES))
 

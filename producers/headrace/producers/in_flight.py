@@ -143,7 +143,7 @@ class InFlight:
             self._note_finished()
         if failed:
             raise PublishError(
-                f"{_events(failed, 'was', 'were')} not published ({type(error).__name__}); "
+                f"{events_text(failed, 'was', 'were')} not published ({type(error).__name__}); "
                 "publish what failed again, with the same ids"
             ) from error
 
@@ -183,7 +183,7 @@ class InFlight:
 def check(late: Collection[Future[str]]) -> None:
     """Raise TimeoutError if some futures are *late*."""
     if late:
-        raise TimeoutError(f"{_events(len(late), 'is', 'are')} still under way and may arrive yet")
+        raise TimeoutError(f"{events_text(len(late), 'is', 'are')} still under way and may arrive yet")
 
 
 def _error_of(future: Future[str]) -> BaseException | None:
@@ -263,5 +263,6 @@ util.register_after_fork(_HOOK, _wait_when_a_child_ends)
 _wait_when_a_child_ends(_HOOK)
 
 
-def _events(count: int, one: str, more: str) -> str:
+def events_text(count: int, one: str, more: str) -> str:
+    """Return a number of events and their verb: ``1 event is`` or ``2 events are``."""
     return f"1 event {one}" if count == 1 else f"{count:,} events {more}"

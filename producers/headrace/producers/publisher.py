@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Protocol
 
-from headrace.producers.errors import MessageTooLargeError, ProducerClosedError
+from headrace.producers.errors import ProducerClosedError
 from headrace.producers.transport import limits
 
 if TYPE_CHECKING:
@@ -115,10 +115,7 @@ class PubSubPublisher:
         if ordering_key and not self._ordered:
             raise ValueError("ordering_key: this publisher is not ordered; make it with PubSubPublisher(ordered=True)")
         part = self._serialize(data, attributes, ordering_key)
-        if len(part) > self._most_bytes:
-            raise MessageTooLargeError(
-                f"a message of {len(part):,} bytes: at most {self._most_bytes:,} can be sent; split it"
-            )
+        limits.check_size(len(part), self._most_bytes)
         topic = topic if topic.startswith("projects/") else self._prefix + topic
         return (self._dispatcher or self._open()).add(topic, part, ordering_key)
 

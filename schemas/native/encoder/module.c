@@ -1,4 +1,5 @@
 /* The Python module: an Encoder encodes the events of one program. */
+#include "../constant_groups.h"
 #include "machine.h"
 
 typedef struct {
@@ -116,30 +117,10 @@ static PyType_Slot encoder_slots[] = {
 static PyType_Spec encoder_spec = {
     "headrace._encoder.Encoder", sizeof(Encoder), 0, Py_TPFLAGS_DEFAULT, encoder_slots};
 
-#define ENTRY(name) {#name, name},
-
-struct entry {
-    const char *name;
-    long value;
-};
-
 static const struct entry codes[] = {ENCODER_CODES(ENTRY){NULL, 0}};
 static const struct entry classes[] = {ENCODER_CLASSES(ENTRY){NULL, 0}};
 static const struct entry known_objects[] = {ENCODER_KNOWN(ENTRY){NULL, 0}};
 static const struct entry limits[] = {ENCODER_LIMITS(ENTRY){NULL, 0}};
-
-/* Add to *groups* a dict of *entries*, up to the one without a name. */
-static bool add_group(PyObject *groups, const char *name, const struct entry *entries) {
-    PyObject *group = PyDict_New();
-    bool good = group != NULL && PyDict_SetItemString(groups, name, group) == 0;
-    for (; good && entries->name != NULL; entries++) {
-        PyObject *value = PyLong_FromLong(entries->value);
-        good = value != NULL && PyDict_SetItemString(group, entries->name, value) == 0;
-        Py_XDECREF(value);
-    }
-    Py_XDECREF(group);
-    return good;
-}
 
 static int module_exec(PyObject *module) {
     PyObject *type = PyType_FromSpec(&encoder_spec), *groups = PyDict_New();

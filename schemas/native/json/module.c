@@ -3,6 +3,7 @@
 #include <Python.h>
 #include <stdlib.h>
 
+#include "../constant_groups.h"
 #include "machine.h"
 
 typedef struct {
@@ -104,31 +105,12 @@ static PyType_Slot transcoder_slots[] = {
 static PyType_Spec transcoder_spec = {
     "headrace._json.Transcoder", sizeof(Transcoder), 0, Py_TPFLAGS_DEFAULT, transcoder_slots};
 
-#define ENTRY(name) {#name, name},
 #define FORM_ENTRY(name) {#name, FORM_##name},
-
-struct entry {
-    const char *name;
-    long value;
-};
 
 static const struct entry codes[] = {JSON_CODES(ENTRY){NULL, 0}};
 static const struct entry forms[] = {JSON_FORMS(FORM_ENTRY){NULL, 0}};
 static const struct entry faults[] = {JSON_FAULTS(ENTRY){NULL, 0}};
 static const struct entry limits[] = {JSON_LIMITS(ENTRY){NULL, 0}};
-
-/* Add to *groups* a dict of *entries*, up to the one without a name. */
-static bool add_group(PyObject *groups, const char *name, const struct entry *entries) {
-    PyObject *group = PyDict_New();
-    bool good = group != NULL && PyDict_SetItemString(groups, name, group) == 0;
-    for (; good && entries->name != NULL; entries++) {
-        PyObject *value = PyLong_FromLong(entries->value);
-        good = value != NULL && PyDict_SetItemString(group, entries->name, value) == 0;
-        Py_XDECREF(value);
-    }
-    Py_XDECREF(group);
-    return good;
-}
 
 static int module_exec(PyObject *module) {
     PyObject *type = PyType_FromSpec(&transcoder_spec), *groups = PyDict_New();

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from headrace.contract_publish.publish_errors import PublishConflictError
 from headrace.contract_publish.service_errors import AGAIN, explained
-from headrace.schema_registry.bucket_import import BucketFolder
 from headrace.schema_registry.registry_errors import NotInRegistryError, UnusableSchemaError
+from headrace.schemas.bucket_folder import BucketFolder
 from headrace.schemas.folder import MAX_FILE_BYTES, SUFFIX
 from headrace.schemas.registry import FolderContents, read_folder
 from headrace.schemas.sidecar import SIDECARS

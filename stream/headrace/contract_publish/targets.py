@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from headrace.contract_publish.publish_errors import PublishTargetError
-from headrace.schema_registry.bucket_import import BucketFolder, bucket_folder
+from headrace.schemas.bucket_folder import BucketFolder, bucket_folder
 
 PUBSUB_ADDRESS: Final = re.compile(r"pubsub://([a-z][a-z0-9.:-]{4,62}[a-z0-9])/?")
 

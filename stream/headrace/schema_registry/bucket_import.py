@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from headrace.schema_registry.contract_import import ImportedFiles
 from headrace.schema_registry.registry_errors import (
@@ -13,35 +13,14 @@ from headrace.schema_registry.registry_errors import (
     RegistryRefusedError,
     UnusableSchemaError,
 )
+from headrace.schemas.bucket_folder import BucketFolder
 from headrace.schemas.folder import MAX_FILE_BYTES, SUFFIX
 from headrace.schemas.sidecar import SIDECARS
 
 if TYPE_CHECKING:
     from google.cloud import storage
 
-_FOLDER: Final = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:/(.*))?")
 _CONTRACT: Final = re.compile(rf"(.+)\.v([1-9][0-9]{{0,5}})({'|'.join(map(re.escape, (SUFFIX, *SIDECARS)))})")
-
-
-class BucketFolder(NamedTuple):
-    """A folder in a bucket: its *address*, and the *prefix* of the names of its objects."""
-
-    address: str
-    bucket: str
-    prefix: str
-
-
-def bucket_folder(address: str) -> BucketFolder | None:
-    """Return the folder at an address of Cloud Storage; None for any other address.
-
-    >>> bucket_folder("gs://team-schemas/orders")
-    BucketFolder(address='gs://team-schemas/orders', bucket='team-schemas', prefix='orders/')
-    """
-    found = _FOLDER.fullmatch(address)
-    if found is None:
-        return None
-    folder = (found[2] or "").strip("/")
-    return BucketFolder(address, found[1], f"{folder}/" if folder else "")
 
 
 def read_bucket_import(

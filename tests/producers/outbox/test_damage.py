@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from headrace.producers.outbox import OutboxDamagedError, OutboxError, OutboxKeyError, outbox
-from tests.support.outboxes import SECONDS, Broker, an_outbox, numbers, put, rows, wait_until
+from tests.support.outboxes import SECONDS, Broker, an_outbox, numbers, put, rows
+from tests.support.waiting import wait_until
 
 COUNT = 400
 KEY = bytes(range(32))

@@ -11,7 +11,8 @@ import pytest
 from headrace.errors import Exit
 from headrace.producers.command_line import main
 from headrace.producers.outbox import OutboxError, operating
-from tests.support.outboxes import SECONDS, Broker, an_outbox, numbers, put, rows, wait_until
+from tests.support.outboxes import SECONDS, Broker, an_outbox, numbers, put, rows
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from headrace.producers import EventProducer, ProducerClosedError, PublishError,
 from headrace.producers.outbox import NotSentError, Outbox, OutboxError, OutboxFullError
 from headrace.producers.testing import FakePublisher
 from tests.support.builders import PACKAGE, a_flight
-from tests.support.outboxes import SECONDS, Broker, an_outbox, numbers, put, rows, wait_until
+from tests.support.outboxes import SECONDS, Broker, an_outbox, numbers, put, rows
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

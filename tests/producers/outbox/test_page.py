@@ -19,8 +19,9 @@ from headrace.producers.outbox.relay import Relay
 from headrace.producers.testing import FakePublisher
 from headrace.schemas.samples import SAMPLES
 from tests.support.builders import a_flight
-from tests.support.outboxes import Broker, an_outbox, put, wait_until
+from tests.support.outboxes import Broker, an_outbox, put
 from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 
 PAGE = (ROOT / "docs" / "outbox.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)

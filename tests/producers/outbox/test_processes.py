@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from headrace.producers.outbox import owners
-from tests.support.outboxes import SECONDS, Broker, an_outbox, numbers, put, rows, wait_until
+from tests.support.outboxes import SECONDS, Broker, an_outbox, numbers, put, rows
+from tests.support.waiting import wait_until
 
 PREAMBLE = """
 import os, signal, sys, threading, time
@@ -18,7 +19,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from headrace.producers import EventProducer
 from headrace.producers.testing import FakePublisher
-from tests.support.outboxes import SECONDS, Broker, an_outbox, numbers, put, rows, wait_until
+from tests.support.outboxes import SECONDS, Broker, an_outbox, numbers, put, rows
+from tests.support.waiting import wait_until
 file = Path(sys.argv[1])
 def away():
     broker = Broker()

@@ -16,7 +16,7 @@ from typing import Final
 from headrace.producers import in_flight
 from headrace.producers.errors import ProducerClosedError
 from headrace.producers.event_messages import utc_now
-from headrace.producers.in_flight import PublishError
+from headrace.producers.in_flight import PublishError, events_text
 from headrace.producers.outbox import tables
 from headrace.producers.outbox.deliveries import DeliveryFuture
 from headrace.producers.outbox.errors import (
@@ -139,14 +139,14 @@ class Outbox:
         if not self._drained(session, sender, timeout):
             left = self.left()
             raise NotSentError(
-                f"{self.path}: {_events(left, 'is', 'are')} not sent yet, and safe in the file; wait longer, or run "
-                f"python -m headrace.producers outbox send {self.path}"
+                f"{self.path}: {events_text(left, 'is', 'are')} not sent yet, and safe in the file; wait longer, or "
+                f"run python -m headrace.producers outbox send {self.path}"
             )
         refused, error = session.deliveries.take_refused()
         if refused:
             raise PublishError(
-                f"{self.path}: {_events(refused, 'was', 'were')} refused by Pub/Sub ({type(error).__name__}), and kept "
-                "in the file; correct the cause, then run outbox send --refused"
+                f"{self.path}: {events_text(refused, 'was', 'were')} refused by Pub/Sub ({type(error).__name__}), and "
+                "kept in the file; correct the cause, then run outbox send --refused"
             ) from error
 
     def drain(self, timeout: float | None) -> None:
@@ -272,10 +272,6 @@ class Outbox:
         if session is not None:
             session.leave_to_the_parent()
         self._opening = threading.RLock()
-
-
-def _events(count: int, one: str, more: str) -> str:
-    return f"1 event {one}" if count == 1 else f"{count:,} events {more}"
 
 
 _outboxes: weakref.WeakSet[Outbox] = weakref.WeakSet()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from headrace.producers.errors import MessageTooLargeError
+
 # https://cloud.google.com/pubsub/quotas#resource_limits
 MAX_MESSAGE_BYTES: Final = 10_000_000
 MAX_REQUEST_BYTES: Final = 10_000_000
@@ -39,6 +41,12 @@ class Limits:
             raise ValueError(f"batch_bytes: above {MAX_REQUEST_BYTES:,}, which Pub/Sub refuses; give fewer")
         if not 0 <= self.batch_seconds <= MAX_BATCH_SECONDS:
             raise ValueError(f"batch_seconds: not between 0 and {MAX_BATCH_SECONDS}; give seconds, such as 0.01")
+
+
+def check_size(size: int, most: int) -> None:
+    """Raise MessageTooLargeError for a message of more than *most* bytes."""
+    if size > most:
+        raise MessageTooLargeError(f"a message of {size:,} bytes: at most {most:,} can be sent; split it")
 
 
 class Room:

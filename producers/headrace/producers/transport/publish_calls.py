@@ -21,9 +21,9 @@ from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1 import types as pubsub
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
+from headrace.producers.config import EMULATOR
 from headrace.producers.errors import CredentialsError
 
-EMULATOR: Final = "PUBSUB_EMULATOR_HOST"
 _CREDENTIALS: Final = "GOOGLE_APPLICATION_CREDENTIALS"
 _NOT_RENEWED: Final = "Getting metadata from plugin failed"  # gRPC's text where google-auth raises an error
 _METHOD: Final = "/google.pubsub.v1.Publisher/Publish"

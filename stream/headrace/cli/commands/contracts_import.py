@@ -12,7 +12,7 @@ from headrace.config.settings import MISSING_CONTRACTS, Settings, SettingsError,
 from headrace.contract_publish.targets import PUBSUB_ADDRESS
 from headrace.runtime.google_clients import open_schemas, open_storage
 from headrace.runtime.reachability import Service, reach, reach_storage
-from headrace.schema_registry.bucket_import import bucket_folder, read_bucket_import
+from headrace.schema_registry.bucket_import import read_bucket_import
 from headrace.schema_registry.contract_import import (
     ImportedFiles,
     checked_subject,
@@ -22,6 +22,7 @@ from headrace.schema_registry.contract_import import (
 )
 from headrace.schema_registry.pubsub_import import read_pubsub_import
 from headrace.schema_registry.registry_client import RegistryClient
+from headrace.schemas.bucket_folder import bucket_folder
 from headrace.schemas.folder import SUFFIX
 from headrace.schemas.notation import Notation
 from headrace.schemas.sidecar import JSON, SIDECARS, is_annotated
