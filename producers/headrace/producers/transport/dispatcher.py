@@ -29,7 +29,8 @@ class Dispatcher:
     """Publishes messages over *calls*. *endless* retries without a limit. Thread-safe.
 
     Requests end in a thread of gRPC, which settles their futures and so runs the functions that wait for them. They
-    begin in our own thread: a signal that interrupts an application's thread inside gRPC leaves gRPC locked for ever.
+    begin in our own thread: a signal that interrupts an application's thread inside gRPC leaves gRPC locked for ever,
+    and a fork waits for gRPC's threads while no request can begin.
     """
 
     def __init__(
@@ -75,8 +76,7 @@ class Dispatcher:
             self._room.take(size)
             if begun:
                 self._filling[lane] = None
-        if lane.has_turn:
-            self._soon(partial(self._send_next, lane))
+        self._send_next_soon(lane)
         if begun:
             due = partial(self._batch_is_due, lane, weakref.ref(begun))  # it may be sent, and settled, long before
             self._scheduler.at(time.monotonic() + self._limits.batch_seconds, due)
@@ -120,6 +120,10 @@ class Dispatcher:
             if lane.open is None:
                 self._filling.pop(lane, None)
         self._send_next(lane)
+
+    def _send_next_soon(self, lane: Lane) -> None:
+        if lane.has_turn:
+            self._soon(partial(self._send_next, lane))
 
     def _send_all(self, lanes: Iterable[Lane]) -> None:
         for lane in lanes:
@@ -209,7 +213,7 @@ class Dispatcher:
             batch.is_over = True
             lane.ended()
             lane.return_first(*batch.halves())
-        self._send_next(lane)
+        self._send_next_soon(lane)
 
     def _fail(self, batch: Batch, error: Exception) -> None:
         """Fail the batch, and those behind it that have its ordering key: else they would overtake it."""
@@ -235,7 +239,7 @@ class Dispatcher:
             if lane.key and lane.is_idle:
                 self._lanes.pop((lane.topic, lane.key), None)
             is_last = self._closing and not self._lanes_in_use()
-        self._send_next(lane)
+        self._send_next_soon(lane)
         self._here.runs_callbacks = True
         try:
             for batch in batches:

@@ -8,6 +8,7 @@ https://protobuf.dev/programming-guides/encoding/#last-one-wins
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -32,6 +33,9 @@ _Response: Final = pubsub.PublishResponse.pb()
 # By default, gRPC waits up to two minutes before it connects again.
 _RECONNECT: Final = ("grpc.max_reconnect_backoff_ms", 5_000)
 _CLIENT_INFO: Final = ClientInfo().to_grpc_metadata()
+# Held while a thread of ours is inside gRPC, and during a fork: otherwise the child inherits a lock of gRPC that no
+# thread of the child unlocks, and waits for it for ever.
+_inside_grpc: Final = threading.Lock()
 
 
 def message_part(data: bytes, attributes: Mapping[str, str], ordering_key: str) -> bytes:
@@ -90,13 +94,14 @@ class PublishCalls:
     def begin(self, topic: str, request: bytes, seconds: float, done: Callable[[Reply], None]) -> None:
         """Begin a request that occupies no thread; *done* is called in a thread of gRPC when it has ended."""
         metadata = (to_grpc_metadata([("topic", topic)]), _CLIENT_INFO)
-        self._publish.future(request, timeout=seconds, metadata=metadata).add_done_callback(
-            lambda call: done(Reply(call))
-        )
+        with _inside_grpc:
+            call = self._publish.future(request, timeout=seconds, metadata=metadata)
+            call.add_done_callback(lambda ended: done(Reply(ended)))
 
     def close(self) -> None:
         """Close the channel; requests under way end with CANCELLED."""
-        self._client.transport.close()
+        with _inside_grpc:
+            self._client.transport.close()
 
 
 def open_client(credentials: Any = None, endpoint: str | None = None) -> PublisherClient:
@@ -131,12 +136,18 @@ def _credentials_text(environment: Mapping[str, str]) -> str:
 
 
 def _insecure(host: str) -> grpc.Channel:
-    return grpc.insecure_channel(
-        host, options=[("grpc.max_send_message_length", -1), ("grpc.keepalive_time_ms", 30_000), _RECONNECT]
-    )
+    options = [("grpc.max_send_message_length", -1), ("grpc.keepalive_time_ms", 30_000), _RECONNECT]
+    with _inside_grpc:
+        return grpc.insecure_channel(host, options=options)
 
 
 def _channel(host: str, *, options: Sequence[tuple[str, Any]], **given: Any) -> grpc.Channel:
     """Make the channel that the client would make, except that it connects again soon after an outage."""
-    channel: grpc.Channel = PublisherGrpcTransport.create_channel(host, options=[*options, _RECONNECT], **given)
+    with _inside_grpc:
+        channel: grpc.Channel = PublisherGrpcTransport.create_channel(host, options=[*options, _RECONNECT], **given)
     return channel
+
+
+os.register_at_fork(
+    before=_inside_grpc.acquire, after_in_parent=_inside_grpc.release, after_in_child=_inside_grpc.release
+)
