@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_sending(command: argparse.ArgumentParser) -> None:
     command.add_argument("--project", help="Google Cloud project of the topics [HEADRACE_PROJECT].")
     command.add_argument("--refused", action="store_true", help="Also try the refused messages again.")
-    command.add_argument("--follow", action="store_true", help="Go on until interrupted.")
+    command.add_argument("--follow", action="store_true", help="Go on until SIGTERM or Ctrl-C.")
     command.add_argument(
         "--timeout", type=float, default=operating.SEND_SECONDS, help="Seconds without an arrival until it gives up."
     )
@@ -66,29 +66,22 @@ def _add_sending(command: argparse.ArgumentParser) -> None:
 
 def _send(given: argparse.Namespace) -> Exit:
     key = None if given.key_file is None else read_key_file(given.key_file)
-    sent = operating.send(
-        given.file,
-        _publisher(given),
-        key=key,
-        refused=given.refused,
-        follow=given.follow,
-        timeout=given.timeout,
-    )
+    with operating.following(given.follow) as until:
+        sent = operating.send(
+            given.file, _publisher(given), key=key, refused=given.refused, timeout=given.timeout, until=until
+        )
     _say(str(sent))
-    return sent.exit_code
+    return Exit.DONE if given.follow else sent.exit_code
 
 
 def _relay(given: argparse.Namespace) -> Exit:
-    relayed = operating.relay(
-        given.database_url or os.environ.get(operating.DATABASE_URL, ""),
-        _publisher(given),
-        table=given.table,
-        refused=given.refused,
-        follow=given.follow,
-        timeout=given.timeout,
-    )
+    url = given.database_url or os.environ.get(operating.DATABASE_URL, "")
+    with operating.following(given.follow) as until:
+        relayed = operating.relay(
+            url, _publisher(given), table=given.table, refused=given.refused, timeout=given.timeout, until=until
+        )
     _say(str(relayed))
-    return relayed.exit_code
+    return Exit.DONE if given.follow else relayed.exit_code
 
 
 def _publisher(given: argparse.Namespace) -> PubSubPublisher:

@@ -13,7 +13,7 @@ from headrace.cli.options import Format, Project, examples, with_json
 outbox_app = command_group("Operate the outboxes of producers.")
 
 Refused = Annotated[bool, typer.Option("--refused", help="Also try the refused messages again.")]
-Follow = Annotated[bool, typer.Option("--follow", help="Go on until interrupted.")]
+Follow = Annotated[bool, typer.Option("--follow", help="Go on until SIGTERM or Ctrl-C.")]
 Timeout = Annotated[float, typer.Option(min=0.0, metavar="SECONDS", help="Give up after so long without an arrival.")]
 OutboxFile = Annotated[Path, typer.Argument(help="The outbox of a producer.")]
 

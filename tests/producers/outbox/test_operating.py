@@ -56,10 +56,22 @@ def test_refused_messages_are_shown_and_tried_again_on_request(file: Path) -> No
     assert rows(file, "SELECT messages, bytes FROM counters") == [(0, 0)]
 
 
-def test_follow_goes_on_until_it_is_over(file: Path) -> None:
+class AllArrived:
+    """An end that comes when ten messages have arrived."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def has_come(self) -> bool:
+        return len(self._broker.messages) == 10
+
+    def wait(self, seconds: float) -> None:
+        raise AssertionError("nothing is left to wait for")
+
+
+def test_send_goes_on_until_its_end_has_come(file: Path) -> None:
     broker = Broker()
-    sent = operating.send(file, broker, follow=True, is_over=lambda: len(broker.messages) == 10)
-    assert sent.left == 0
+    assert operating.send(file, broker, until=AllArrived(broker)).left == 0
 
 
 def test_what_a_running_producer_sends_itself_is_left_to_it(file: Path) -> None:

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headrace.errors import Exit
 from headrace.producers.outbox import tables
+from headrace.producers.outbox.end_signals import End, end_signals
 from headrace.producers.outbox.errors import OutboxDamagedError, OutboxError, RelayError
 from headrace.producers.outbox.file_locks import is_locked
 from headrace.producers.outbox.opening import Synchronous, check_format, connect, is_damage, transaction, unusable
@@ -63,14 +63,13 @@ def send(
     *,
     key: bytes | None = None,
     refused: bool = False,
-    follow: bool = False,
     timeout: float = SEND_SECONDS,
-    is_over: Callable[[], bool] = lambda: False,
+    until: End | None = None,
 ) -> Sent:
     """Send what the file holds with *publisher*, which is closed at the end, and return what is left.
 
-    With *refused*, the refused messages are tried again too. Gives up when nothing has arrived for *timeout* seconds.
-    With *follow*, it goes on until *is_over* returns True.
+    With *refused*, the refused messages are tried again too. It goes on *until* that end has come. Without one, it ends
+    when everything is sent, and gives up when nothing has arrived for *timeout* seconds.
 
     Raises:
         OutboxError: the file is missing or cannot be used.
@@ -83,8 +82,8 @@ def send(
         if refused:
             _restore(session)
         started = time.monotonic()
-        while not is_over():
-            if not follow:
+        while until is None or not until.has_come():
+            if until is None:
                 if not _left(session)[0]:
                     break
                 if time.monotonic() - max(started, sender.last_arrival) > timeout:
@@ -100,6 +99,11 @@ def send(
             publisher.close()
         finally:
             outbox.close()
+
+
+def following(follow: bool) -> AbstractContextManager[End | None]:
+    """Return the end that a signal brings, to be entered; one that gives None without *follow*."""
+    return end_signals() if follow else nullcontext()
 
 
 def status(path: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -174,12 +178,12 @@ def _status(session: Session) -> list[tables.SubjectStatus]:
 
 
 def relay(
-    url: str, publisher: Publisher, *, table: str, refused: bool = False, follow: bool = False, timeout: float
+    url: str, publisher: Publisher, *, table: str, refused: bool = False, timeout: float, until: End | None = None
 ) -> Relayed:
     """Send what the transactional outbox *table* of the database at *url* holds. The arguments are those of `send`.
 
     Raises:
-        RelayError: the database cannot be used; with *follow*, only if *url* is wrong.
+        RelayError: the database cannot be used; with *until*, only if *url* is wrong.
     """
     try:
         from headrace.producers.outbox.relay import Relay, open_database
@@ -192,9 +196,10 @@ def relay(
         relay = Relay(engine, publisher, OutboxTables(table))
         if refused:
             relay.retry_refused()
-        if follow:
-            relay.run(lambda: False)
-        return relay.send_all(timeout)
+        if until is None:
+            return relay.send_all(timeout)
+        relay.run(until.has_come, until.wait)
+        return relay.result()
     finally:
         publisher.close()
         engine.dispose()

@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from headrace.cli.options import read_settings
+from headrace.errors import Exit
 from headrace.producers import PubSubPublisher
 from headrace.producers.outbox import operating
 from headrace.producers.outbox.key_file import read_key_file
@@ -18,16 +19,18 @@ from headrace.util.output import say, show
 def send(
     file: Path, project: str | None, *, refused: bool, follow: bool, timeout: float, key_file: Path | None
 ) -> None:
-    """Send what *file* holds to the topics of the project. Exits with 5 if messages are left, 1 if some are refused.
+    """Send what *file* holds to the topics of the project. Exits with 5 if messages are left, 1 if some are refused;
+    after *follow* always with 0.
 
     Raises:
         OutboxError: the file cannot be used.
     """
     key = None if key_file is None else read_key_file(key_file)
     publisher = _publisher(project)
-    sent = operating.send(file, publisher, key=key, refused=refused, follow=follow, timeout=timeout)
+    with operating.following(follow) as until:
+        sent = operating.send(file, publisher, key=key, refused=refused, timeout=timeout, until=until)
     say(str(sent))
-    raise typer.Exit(sent.exit_code)
+    raise typer.Exit(Exit.DONE if follow else sent.exit_code)
 
 
 def relay(
@@ -40,9 +43,10 @@ def relay(
     """
     url = database_url or os.environ.get(operating.DATABASE_URL, "")
     publisher = _publisher(project)
-    relayed = operating.relay(url, publisher, table=table, refused=refused, follow=follow, timeout=timeout)
+    with operating.following(follow) as until:
+        relayed = operating.relay(url, publisher, table=table, refused=refused, timeout=timeout, until=until)
     say(str(relayed))
-    raise typer.Exit(relayed.exit_code)
+    raise typer.Exit(Exit.DONE if follow else relayed.exit_code)
 
 
 def _publisher(project: str | None) -> PubSubPublisher:
