@@ -1,11 +1,11 @@
 """Producers with an outbox that are killed at random moments, while the broker is down half of the time.
 
-    python -m tests.outbox_kills --kills 300 [--seed N]
+    python -m tests.outbox_kills --kills 300 [--seed N] [--table]
     python -m tests.outbox_kills --kills 100 --transactional
 
 Two processes at a time publish durable events into one file, and send from it. Each is killed with SIGKILL after a
 random time, and another one takes its place. At the end, what is left is sent. Every event whose ``publish`` returned
-must have arrived.
+must have arrived: at a subscription, or with ``--table`` once in the table that the job writes meanwhile.
 
 With ``--transactional``, one process commits events in a PostgreSQL server, every third transaction is rolled back, and
 another process relays. Every event whose commit returned must have arrived, and none that was rolled back.
@@ -24,16 +24,13 @@ import tempfile
 import threading
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
-
-from google.api_core.exceptions import DeadlineExceeded
-from google.pubsub_v1 import PublisherClient, SubscriberClient
+from typing import Any, Final, TypeAlias
 
 from headrace.dev.pubsub_services import PubsubService
 from headrace.producers import EventProducer, PubSubPublisher
@@ -43,24 +40,22 @@ from headrace.producers.outbox.transactional import OutboxTables, TransactionalO
 from headrace.producers.testing import FakePublisher
 from headrace.runtime.google_clients import PUBSUB
 from tests.faults.servers import PubSub, a_pubsub
+from tests.outbox_arrivals import PROJECT, SUBJECT, Arrivals, at_a_subscription, in_the_table
 from tests.support.builders import PACKAGE, a_flight
 from tests.support.databases import a_postgresql
+from tests.support.waiting import wait_until
 
-PROJECT: Final = "outbox-kills"
-SUBJECT: Final = "flight_departed"
-TOPIC: Final = f"projects/{PROJECT}/topics/{SUBJECT}"
-SUBSCRIPTION: Final = f"projects/{PROJECT}/subscriptions/{SUBJECT}"
+ArrivalsAt: TypeAlias = Callable[[Path, PubSub], AbstractContextManager[Arrivals]]
+START_SECONDS: Final = 120.0
 LIVES_SECONDS: Final = 1.5
 AWAY_SECONDS: Final = 3.0
 SEND_SECONDS: Final = 120.0
-PULL_SECONDS: Final = 5.0
-EMPTY_PULLS: Final = 4
 _PAUSE: Final = threading.Event()
 
 
 @dataclass(frozen=True)
 class Result:
-    """What was seen. *doubled* messages arrived more than once, which the job's deduplication removes."""
+    """What was seen. *doubled* events arrived more than once: at a subscription they may, in the table never."""
 
     kills: int
     accepted: int
@@ -72,7 +67,7 @@ class Result:
 
     def __str__(self) -> str:
         parts = [
-            f"{self.kills} kills; {self.accepted:,} events accepted, {self.lost:,} lost, {self.doubled:,} sent twice",
+            f"{self.kills} kills; {self.accepted:,} events accepted, {self.lost:,} lost, {self.doubled:,} there twice",
             f"at most {self.waiting_most:,} waited after a kill",
             f"{self.rolled_back:,} rolled back, of which {self.wrong:,} arrived",
         ]
@@ -120,14 +115,21 @@ class Parts:
     send_the_rest: Callable[[], None]
 
 
-def run(kills: int, seed: int, folder: Path, synchronous: str = "NORMAL") -> Result:
+def run(
+    kills: int,
+    seed: int,
+    folder: Path,
+    synchronous: str = "NORMAL",
+    arrivals_at: ArrivalsAt = at_a_subscription,
+) -> Result:
     """Kill so many producers with an outbox file, and return what became of their events."""
     file, accepted = folder / "kills.outbox", folder / "accepted"
     target = publish_for_ever, (file, accepted, synchronous)
-    return _run(kills, seed, folder, Parts([target, target], partial(_count, file), partial(_send_the_rest, file)))
+    parts = Parts([target, target], partial(_count, file), partial(_send_the_rest, file))
+    return _run(kills, seed, folder, parts, arrivals_at)
 
 
-def run_transactional(kills: int, seed: int, folder: Path) -> Result:
+def run_transactional(kills: int, seed: int, folder: Path, arrivals_at: ArrivalsAt = at_a_subscription) -> Result:
     """Kill so many applications and relays, and return what became of the events."""
     with a_postgresql() as url:
         engine = open_database(url)
@@ -140,22 +142,26 @@ def run_transactional(kills: int, seed: int, folder: Path) -> Result:
             assert Relay(engine, PubSubPublisher(PROJECT)).send_all(SEND_SECONDS).left == 0
 
         application = commit_for_ever, (url, folder / "accepted", folder / "rolled-back")
-        return _run(kills, seed, folder, Parts([application, (relay_for_ever, (url,))], waiting, send_the_rest))
+        parts = Parts([application, (relay_for_ever, (url,))], waiting, send_the_rest)
+        return _run(kills, seed, folder, parts, arrivals_at)
 
 
-def _run(kills: int, seed: int, folder: Path, parts: Parts) -> Result:
+def _run(kills: int, seed: int, folder: Path, parts: Parts, arrivals_at: ArrivalsAt) -> Result:
     chance = random.Random(seed)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         ["google.cloud.pubsub_v1", "headrace.producers.outbox.relay", "tests.support.builders"]
     )
     waiting = 0
-    with ThreadPoolExecutor(1) as thread, a_pubsub(folder, PubsubService.BROKER) as server:
+    with ExitStack() as stack:
+        thread = stack.enter_context(ThreadPoolExecutor(1))
+        server = stack.enter_context(a_pubsub(folder, PubsubService.BROKER))
         os.environ[PUBSUB] = server.address
-        _create()
+        arrivals = stack.enter_context(arrivals_at(folder, server))
         over = threading.Event()
         outages = thread.submit(_come_and_go, server, random.Random(seed + 1), over)
         running = [_started(context, *each) for each in parts.targets]
+        wait_until(lambda: bool(_ids(folder / "accepted")), START_SECONDS)
         for _ in range(kills):
             _PAUSE.wait(chance.uniform(0, LIVES_SECONDS))
             place = chance.randrange(len(running))
@@ -168,7 +174,7 @@ def _run(kills: int, seed: int, folder: Path, parts: Parts) -> Result:
         outages.result()
         parts.send_the_rest()
         wanted, unwanted = _ids(folder / "accepted"), _ids(folder / "rolled-back")
-        arrived = _pull_all(wanted)
+        arrived = arrivals.count(wanted)
     doubled = sum(count > 1 for count in arrived.values())
     lost, wrong = wanted - arrived.keys(), unwanted & arrived.keys()
     return Result(kills, len(wanted), len(lost), doubled, waiting, len(unwanted), len(wrong))
@@ -197,12 +203,6 @@ def _come_and_go(server: PubSub, chance: random.Random, over: threading.Event) -
         server.start()
 
 
-def _create() -> None:
-    publisher, subscriber = PublisherClient(), SubscriberClient()
-    publisher.create_topic(name=TOPIC)
-    subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
-
-
 def _count(file: Path) -> int:
     if not file.exists():
         return 0
@@ -227,40 +227,23 @@ def _send_the_rest(file: Path) -> None:
     assert outbox.close() == 0
 
 
-def _pull_all(wanted: set[str]) -> Counter[str]:
-    """Return how often each event arrived. Stops when the subscription has been empty for a while."""
-    subscriber = SubscriberClient()
-    arrived: Counter[str] = Counter()
-    empty = 0
-    while empty < (1 if wanted <= arrived.keys() else EMPTY_PULLS):
-        try:
-            received = subscriber.pull(
-                subscription=SUBSCRIPTION, max_messages=1000, timeout=PULL_SECONDS
-            ).received_messages
-        except DeadlineExceeded:
-            received = []
-        empty = 0 if received else empty + 1
-        arrived.update(each.message.attributes["ce-id"] for each in received)
-        if received:
-            subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=[each.ack_id for each in received])
-    return arrived
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Kill producers that have an outbox, and count what arrives.")
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--synchronous", choices=["FULL", "NORMAL"], default="NORMAL")
     parser.add_argument("--transactional", action="store_true")
+    parser.add_argument("--table", action="store_true", help="count the rows of a job instead of messages")
     given = parser.parse_args()
+    arrivals_at = in_the_table if given.table else at_a_subscription
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         if given.transactional:
-            result = run_transactional(given.kills, given.seed, Path(folder))
+            result = run_transactional(given.kills, given.seed, Path(folder), arrivals_at)
         else:
-            result = run(given.kills, given.seed, Path(folder), given.synchronous)
+            result = run(given.kills, given.seed, Path(folder), given.synchronous, arrivals_at)
         print(f"seed {given.seed}: {result}; {time.monotonic() - started:.0f} s")
-    raise SystemExit(1 if result.lost or result.wrong else 0)
+    raise SystemExit(1 if result.lost or result.wrong or (given.table and result.doubled) else 0)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import outbox_kills
+from tests.outbox_arrivals import in_the_table
 from tests.support.databases import HAS_POSTGRESQL
 
 
@@ -20,6 +21,13 @@ def test_every_event_whose_publish_returned_arrives(tmp_path: Path) -> None:
     result = outbox_kills.run(10, seed=1, folder=tmp_path)
     assert result.accepted
     assert not result.lost, result
+
+
+@pytest.mark.emulators
+def test_every_event_whose_publish_returned_is_once_in_the_table(tmp_path: Path) -> None:
+    result = outbox_kills.run(10, seed=1, folder=tmp_path, arrivals_at=in_the_table)
+    assert result.accepted
+    assert (result.lost, result.doubled) == (0, 0), result
 
 
 @pytest.mark.emulators
