@@ -150,9 +150,7 @@ def test_no_other_module_starts_a_process(source: Path) -> None:
         return
     assert sorted(set(_calls(tree)) & STARTING) == []
     imported = set(_imports(tree)) - {"multiprocessing.util"}
-    if (
-        name == "producers/headrace/producers/in_flight.py"
-    ):  # its hook runs at the end of an application's own child processes
+    if name == "producers/headrace/producers/process_end.py":  # a hook at the end of an application's own processes
         imported.discard("multiprocessing")
     assert [each for each in sorted(imported) if each.startswith(FORKING)] == []
     assert not {"subprocess.run", "subprocess.Popen", "os.fork"} & imported  # by the module's name, so that it is seen

@@ -11,8 +11,8 @@ from multiprocessing import util
 
 import pytest
 
-from headrace.producers import PublishError, in_flight
-from headrace.producers.in_flight import InFlight, wait_at_exit
+from headrace.producers import PublishError, in_flight, process_end
+from headrace.producers.in_flight import InFlight
 from headrace.producers.transport.batch import Batch
 from headrace.producers.transport.lane import Lane
 from headrace.producers.transport.limits import Limits
@@ -20,13 +20,19 @@ from headrace.producers.transport.limits import Limits
 STUCK = "at exit: 1 event is still under way and may arrive yet"
 
 
+def fork() -> None:
+    """Do what a forked child does first."""
+    process_end._leave_to_the_parent()
+    in_flight._leave_to_the_parent()
+
+
 @pytest.fixture(autouse=True)
 def a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is left by other tests, and nothing for them; an exit waits no longer than a moment."""
-    in_flight._leave_to_the_parent()
-    monkeypatch.setattr(in_flight, "EXIT_FLUSH_SECONDS", 0.05)
+    fork()
+    monkeypatch.setattr(process_end, "FLUSH_SECONDS", 0.05)
     yield
-    in_flight._leave_to_the_parent()
+    fork()
 
 
 def under_way(count: int = 1) -> tuple[InFlight, list[Future[str]]]:
@@ -47,7 +53,7 @@ def failed(*errors: Exception) -> InFlight:
 
 def test_an_event_is_waited_for_at_exit(caplog: pytest.LogCaptureFixture) -> None:
     _, (future,) = under_way()
-    wait_at_exit()
+    process_end.wait()
     assert caplog.messages == [STUCK]
     future.set_result("1")
 
@@ -55,11 +61,11 @@ def test_an_event_is_waited_for_at_exit(caplog: pytest.LogCaptureFixture) -> Non
 def test_nothing_is_lost_that_is_confirmed_while_an_exit_waits(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(in_flight, "EXIT_FLUSH_SECONDS", 10)
+    monkeypatch.setattr(process_end, "FLUSH_SECONDS", 10)
     _, (future,) = under_way()
     thread = threading.Timer(0.05, future.set_result, ["1"])
     thread.start()
-    wait_at_exit()
+    process_end.wait()
     assert future.done()
     assert caplog.messages == []
     thread.join()
@@ -67,8 +73,8 @@ def test_nothing_is_lost_that_is_confirmed_while_an_exit_waits(
 
 def test_an_exit_says_once_what_was_lost_though_two_hooks_ask(caplog: pytest.LogCaptureFixture) -> None:
     _, futures = under_way(2)
-    wait_at_exit()
-    wait_at_exit()
+    process_end.wait()
+    process_end.wait()
     assert caplog.messages == ["at exit: 2 events are still under way and may arrive yet"]
     assert not any(future.done() for future in futures)
 
@@ -76,13 +82,13 @@ def test_an_exit_says_once_what_was_lost_though_two_hooks_ask(caplog: pytest.Log
 def test_an_exit_waits_for_the_rest_though_one_is_confirmed(caplog: pytest.LogCaptureFixture) -> None:
     _, (first, _) = under_way(2)
     first.set_result("1")
-    wait_at_exit()
+    process_end.wait()
     assert caplog.messages == [STUCK]
 
 
 def test_an_exit_reports_a_failure_that_no_flush_has_reported(caplog: pytest.LogCaptureFixture) -> None:
     own = failed(RuntimeError("no broker"))
-    wait_at_exit()
+    process_end.wait()
     assert caplog.messages == [
         "at exit: 1 event was not published (RuntimeError); publish what failed again, with the same ids"
     ]
@@ -95,7 +101,7 @@ def test_nothing_waits_for_an_event_before_the_process_ends(caplog: pytest.LogCa
 
 
 def test_an_event_of_a_hook_that_runs_after_ours_is_waited_for_at_once(caplog: pytest.LogCaptureFixture) -> None:
-    wait_at_exit()
+    process_end.wait()
     under_way()
     assert caplog.messages == [STUCK]
 
@@ -147,16 +153,16 @@ def test_what_is_confirmed_is_not_held_any_longer() -> None:
 def test_a_child_has_no_events_in_flight_and_no_failures(caplog: pytest.LogCaptureFixture) -> None:
     own, (failing, _) = under_way(2)
     failing.set_exception(RuntimeError("no broker"))
-    in_flight._leave_to_the_parent()
+    fork()
     own.wait(0)
-    wait_at_exit()
+    process_end.wait()
     assert caplog.messages == []
 
 
 def test_a_child_does_not_wait_for_a_lock_that_a_thread_of_its_parent_holds() -> None:
     own, _ = under_way()
     with own._lock:
-        in_flight._leave_to_the_parent()
+        fork()
         own.add(Future())
     with pytest.raises(TimeoutError, match="1 event is still"):
         own.wait(0)
@@ -165,15 +171,15 @@ def test_a_child_does_not_wait_for_a_lock_that_a_thread_of_its_parent_holds() ->
 def test_a_child_lets_go_of_what_its_parent_keeps_until_it_is_confirmed() -> None:
     own, futures = under_way()
     kept = weakref.ref(own)
-    in_flight._leave_to_the_parent()
+    fork()
     del own
     futures.clear()
     assert kept() is None
 
 
 def test_a_child_of_a_process_that_is_ending_is_not_ending_itself(caplog: pytest.LogCaptureFixture) -> None:
-    wait_at_exit()
-    in_flight._leave_to_the_parent()
+    process_end.wait()
+    fork()
     under_way()
     assert caplog.messages == []
 
@@ -181,7 +187,7 @@ def test_a_child_of_a_process_that_is_ending_is_not_ending_itself(caplog: pytest
 def test_a_child_of_multiprocessing_waits_among_what_it_does_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
     registry = util._finalizer_registry  # type: ignore[attr-defined]
     before = set(registry)
-    in_flight._wait_when_a_child_ends(None)
+    process_end._wait_when_a_child_ends(None)
     under_way()
     for key in set(registry) - before:
         registry[key]()

@@ -9,7 +9,7 @@ from typing import Final
 PREAMBLE = """
 import concurrent.futures, os, sys, threading
 from multiprocessing import get_context
-from headrace.producers import EventProducer, in_flight
+from headrace.producers import EventProducer, process_end
 from headrace.producers.testing import FakePublisher
 from tests.support.builders import PACKAGE, a_flight
 
@@ -88,7 +88,7 @@ def test_an_event_of_a_late_exit_hook_that_is_not_confirmed_is_reported() -> Non
 import atexit
 atexit.register(lambda: a_producer(Stuck()).publish("flight_departed", a_flight()))
 """
-    short = "in_flight.EXIT_FLUSH_SECONDS = 0.1"
+    short = "process_end.FLUSH_SECONDS = 0.1"
     done = subprocess.run([sys.executable, "-c", code + PREAMBLE + short], capture_output=True, text=True, timeout=60)
     assert done.stderr == "at exit: 1 event is still under way and may arrive yet\n"
 
@@ -113,7 +113,7 @@ sys.exit("out of order")
 
 def test_an_exit_does_not_wait_forever_and_reports_how_many_were_lost() -> None:
     done = in_a_process("""
-in_flight.EXIT_FLUSH_SECONDS = 0.1
+process_end.FLUSH_SECONDS = 0.1
 stuck, failing = a_producer(Stuck()), FakePublisher()
 for _ in range(2):
     stuck.publish("flight_departed", a_flight())

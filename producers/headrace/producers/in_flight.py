@@ -1,24 +1,19 @@
-"""Messages that were sent and are not confirmed yet: ``flush`` and the end of the process wait for them."""
+"""Messages that were sent and are not confirmed yet, for which ``flush`` waits."""
 
 from __future__ import annotations
 
-import atexit
-import logging
 import os
 import threading
 import time
 import weakref
 from collections.abc import Callable, Collection
 from concurrent.futures import CancelledError, Future
-from multiprocessing import util
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from headrace.errors import Exit, HeadraceError
+from headrace.producers import process_end
 
-EXIT_FLUSH_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 1.0
-
-_log = logging.getLogger(__name__)
 
 
 class PublishError(HeadraceError, RuntimeError, error_code="HR-201", exit_code=Exit.UNREACHABLE):
@@ -99,10 +94,10 @@ class InFlight:
         with self._lock:
             self._accepted += 1
             self._futures.add(future)
-            _unfinished.add(self)
+            process_end.wait_for(self)
         future.add_done_callback(self._settled)
-        if _process.has_waited:
-            wait_at_exit()
+        if process_end.has_waited():
+            process_end.wait()
 
     def wait(self, timeout: float | None) -> None:
         """Wait until all futures added so far are settled. *timeout* is in seconds; None means no limit.
@@ -169,7 +164,7 @@ class InFlight:
 
     def _note_finished(self) -> None:
         if not self._futures and not self._failed:
-            _unfinished.discard(self)
+            process_end.is_finished(self)
 
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()
@@ -193,74 +188,16 @@ def _error_of(future: Future[str]) -> BaseException | None:
         return error
 
 
-class Waiter(Protocol):
-    """Something with events that are not confirmed yet."""
-
-    def wait(self, timeout: float | None) -> None:
-        """Wait until they are confirmed. Raises TimeoutError or HeadraceError, whose text is logged."""
-
-
-def wait_at_the_end(waiter: Waiter) -> None:
-    """Wait for the events of *waiter* when the process ends, unless :func:`is_finished` is called before."""
-    _unfinished.add(waiter)
-
-
-def is_finished(waiter: Waiter) -> None:
-    """Do not wait for *waiter* when the process ends."""
-    _unfinished.discard(waiter)
-
-
-def wait_at_exit() -> None:
-    """Wait at most a minute for the unconfirmed events of every producer of this process, and log losses."""
-    _process.has_waited = True
-    deadline = time.monotonic() + EXIT_FLUSH_SECONDS
-    unfinished = list(_unfinished)
-    _unfinished.clear()  # only once: two of the hooks below run when a process ends
-    for waiter in unfinished:
-        try:
-            waiter.wait(max(0.0, deadline - time.monotonic()))
-        except (TimeoutError, HeadraceError) as error:
-            _log.error("at exit: %s", error)
-
-
-class _Process:
-    """State of this process."""
-
-    has_waited = False
-
-
-_process: Final = _Process()
-# The second set holds strong references, so that events are waited for even after their producer is collected.
+# A child that forks has none of its parent's futures, which would never settle there.
 _all: weakref.WeakSet[InFlight] = weakref.WeakSet()
-_unfinished: set[Waiter] = set()
 
 
 def _leave_to_the_parent() -> None:
-    """Forget the parent's futures and locks in a forked child.
-
-    The parent's futures would never settle in the child, and a lock may be locked by a thread that does not exist
-    there.
-    """
     for in_flight in list(_all):
         in_flight._start_afresh()
-    _unfinished.clear()
-    _process.has_waited = False
 
 
-class _Hook:
-    """Object of which multiprocessing can hold a weak reference."""
-
-
-def _wait_when_a_child_ends(_: object) -> None:
-    """Wait also when a multiprocessing child ends: it calls ``os._exit``, which skips atexit but runs finalizers."""
-    util.Finalize(None, wait_at_exit, exitpriority=100)
-
-
-_HOOK: Final = _Hook()
-atexit.register(wait_at_exit)
 os.register_at_fork(after_in_child=_leave_to_the_parent)
-util.register_after_fork(_HOOK, _wait_when_a_child_ends)
-_wait_when_a_child_ends(_HOOK)
 
 
 def events_text(count: int, one: str, more: str) -> str:

@@ -185,8 +185,8 @@ def test_an_exit_without_close_waits_for_delivery(file: Path) -> None:
 def test_an_exit_says_what_stays_in_the_file(file: Path) -> None:
     out = in_a_process(
         """
-from headrace.producers import in_flight
-in_flight.EXIT_FLUSH_SECONDS = 0.1
+from headrace.producers import process_end
+process_end.FLUSH_SECONDS = 0.1
 put(an_outbox(file, away()), b"1")
 """,
         file,

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from headrace.producers import in_flight
+from headrace.producers import process_end
 from headrace.producers.errors import ProducerClosedError
 from headrace.producers.event_messages import utc_now
 from headrace.producers.in_flight import PublishError, events_text
@@ -112,7 +112,7 @@ class Outbox:
             raise ValueError("ordering_key: this publisher is not ordered; make it with PubSubPublisher(ordered=True)")
         session, sender = self._opened()
         future = DeliveryFuture()
-        in_flight.wait_at_the_end(self)
+        process_end.wait_for(self)
         message = OutboxMessage(subject, data, attributes, ordering_key)
         deadline = time.monotonic() + self._full_seconds
         while not session.add(message, future):
@@ -180,7 +180,7 @@ class Outbox:
                 return self.left()
             finally:
                 self._session = self._sender = None
-                in_flight.is_finished(self)
+                process_end.is_finished(self)
                 session.close()
 
     @property
