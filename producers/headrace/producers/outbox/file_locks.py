@@ -59,7 +59,7 @@ def is_locked(path: Path) -> bool | None:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that one who looks is no holder for another
     except BlockingIOError:
         return True
     finally:
