@@ -408,5 +408,5 @@ def test_tallies_are_not_blamed_when_their_table_lacks_a_column(engine: Engine) 
     engine.server.script.add(answers.refuse_batch(lambda _: True), times=1)
     engine.count(1)
     engine.loop.flush()
-    assert "the table has no column windows" in messages[0]
+    assert "the table has no column sequences" in messages[0]
     assert engine.sums == [("things", "received", 1)]
