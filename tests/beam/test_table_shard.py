@@ -353,7 +353,7 @@ def test_tallies_that_wait_together_are_added_up_and_appended_once() -> None:
     for now in (1, 2, 3):  # assign; append; nothing more
         progress = the_append_queue(state, table, join=combine_tallies).append(table, now)
     assert progress.next_in_seconds is None
-    ((subject, outcome, reason, tallied_at, _id, _until, events_counted, _windows),) = table.rows
+    ((subject, outcome, reason, tallied_at, _id, _until, events_counted, _windows, _sequences),) = table.rows
     assert (subject, outcome, reason, events_counted) == ("things", "written", None, 6)
     assert tallied_at.microsecond == 1, "the time is the pending append's, so that each attempt sends the same bytes"
 

@@ -223,6 +223,7 @@ class World:
             excused=frozenset(self.excused),
             unacknowledged=self.unacknowledged,
             undecided=self.undecided,
+            numbers={subject: self.numbers(subject) for subject in self.registry.subjects},
         )
 
     def removing_rows(self, subject: str, but: Collection[str] = ()) -> None:
@@ -274,6 +275,16 @@ class World:
             f"SELECT subject, outcome, reason, SUM(events) AS events FROM {self.names.sql(TALLIES)} GROUP BY 1, 2, 3"
         )
         return {(row["subject"], row["outcome"], row["reason"]): row["events"] for row in self.query(query)}
+
+    def numbers(self, subject: str) -> frozenset[int]:
+        """The numbers of a subject's messages that arrived, by the table of tallies."""
+        query = f"""
+            SELECT DISTINCT each.first_number, each.last_number
+            FROM {self.names.sql(TALLIES)} AS line, UNNEST(line.sequences) AS each
+            WHERE line.subject = '{subject}'
+        """
+        ranges = [range(row["first_number"], row["last_number"] + 1) for row in self.query(query)]
+        return frozenset(number for each in ranges for number in each)
 
     def query(self, query: str) -> list[dict[str, Any]]:
         return [dict(row.items()) for row in self.bigquery.query_and_wait(query)]

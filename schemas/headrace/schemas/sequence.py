@@ -50,6 +50,6 @@ def new_epoch(millis: int, chance: int) -> str:
     """Return the name of an epoch that begins *millis* milliseconds after 1970; *chance* has 32 random bits.
 
     >>> new_epoch(1_764_547_200_000, 0x1F2E3D4C)
-    '019ad71828001f2e3d4c'
+    '019ad73584001f2e3d4c'
     """
     return f"{millis:012x}{chance:08x}"

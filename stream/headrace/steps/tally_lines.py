@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headrace.bigquery.service_tables import TALLY_SCHEMA
+from headrace.bigquery.write_streams import MAX_REQUEST_BYTES
 from headrace.core.arrivals import Arrival, arrivals_in
 from headrace.core.outcome import ARRIVED, UNNUMBERED
 from headrace.core.tally import COUNTS, Tally
@@ -43,6 +44,24 @@ def tally_lines(
         "complete_until": pa.array([until.get(name) for name in lines["subject"].to_pylist()], _INSTANT),
     }
     return pa.RecordBatch.from_arrays([columns[f.name] for f in TALLY_SCHEMA], schema=TALLY_SCHEMA)
+
+
+def tally_requests(lines: pa.RecordBatch) -> list[pa.RecordBatch]:
+    """Split *lines* so that each request has room for its part; the counts are together in the last one.
+
+    One request has room for all lines, unless sources or epochs are very many.
+    """
+    if pa.ipc.get_record_batch_size(lines) <= MAX_REQUEST_BYTES:
+        return [lines]
+    has_ranges = pc.greater(pc.list_value_length(lines["sequences"]), 0)
+    return [*_halved(lines.filter(has_ranges)), lines.filter(pc.invert(has_ranges))]
+
+
+def _halved(lines: pa.RecordBatch) -> list[pa.RecordBatch]:
+    if len(lines) <= 1 or pa.ipc.get_record_batch_size(lines) <= MAX_REQUEST_BYTES:
+        return [lines] if len(lines) else []
+    middle = len(lines) // 2
+    return [*_halved(lines.slice(0, middle)), *_halved(lines.slice(middle))]
 
 
 def _counted(table: pa.Table) -> pa.RecordBatch:
