@@ -19,6 +19,8 @@ from headrace.producers import EventProducer, PubSubPublisher
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.samples import SAMPLES
+from headrace.schemas.sequence import ATTRIBUTE, SequenceNumber
+from tests.integration.test_service import flight_message
 from tests.support.builders import PACKAGE, a_flight
 from tests.support.jobs import COMMAND
 from tests.support.service import Service, a_service
@@ -26,6 +28,11 @@ from tests.support.service import Service, a_service
 pytestmark = pytest.mark.emulators
 FLIGHTS, BOOKINGS = "flight_departed", "booking_created"
 MINUTE = timedelta(minutes=1)
+ODD = ["", "7", "a1-0", "a1-99999999999999999999", "\U0001f600-1"]
+
+
+def a_message(number: int) -> tuple[bytes, dict[str, str]]:
+    return flight_message(f"flight-{number}", flight=number)
 
 
 class LosingPublisher(PubSubPublisher):
@@ -128,3 +135,37 @@ def test_numbers_that_may_still_arrive_are_no_difference(project: str) -> None:
     assert [each.awaited for each in found.missing] == [True]
     assert found.differences == []
     assert found.excused == ["awaited: 1 in 1 window (numbers of a source's sequence that may still arrive)"]
+
+
+def test_a_recreated_table_of_tallies_makes_earlier_numbers_missing(project: str) -> None:
+    service, client = a_service(project), open_bigquery(project)
+    with EventProducer(PubSubPublisher(project), source="/checkout", contracts=PACKAGE, sequence=True) as producer:
+        producer.publish(FLIGHTS, a_flight(flight=1))
+        producer.flush()
+        service.run_until(acknowledged=1)
+        client.delete_table(f"{project}.headrace.headrace_tallies")
+        service.provision()
+        producer.publish(FLIGHTS, a_flight(flight=2))
+        producer.flush()
+        service.run_until(acknowledged=1)
+
+    assert missing(service) == [("/checkout", 1, 1)]
+
+
+def test_numbers_of_dead_letters_and_duplicates_arrived_and_malformed_ones_are_counted(project: str) -> None:
+    service = a_service(project)
+    numbered = [
+        (data, attributes | {ATTRIBUTE: str(SequenceNumber("a1", number))})
+        for number, (data, attributes) in enumerate(map(a_message, range(5)), 1)
+    ]
+    numbered[1] = (b"\xff", numbered[1][1])  # undecodable
+    numbered[2] = (numbered[2][0], numbered[2][1] | {"ce-id": numbered[0][1]["ce-id"]})  # a conflict
+    numbered[3] = (numbered[3][0], {name: value for name, value in numbered[3][1].items() if name != "ce-id"})
+    odd = [(data, attributes | {ATTRIBUTE: text}) for (data, attributes), text in zip(numbered, ODD, strict=False)]
+    service.publish(FLIGHTS, [*numbered, numbered[0], *odd])
+    service.run_until(acknowledged=11)
+
+    found = looked_at(service)[FLIGHTS]
+    assert found.missing == []
+    assert found.excused == ["unnumbered: 5 in 1 window (events whose ce-sequence cannot be read)"]
+    assert found.received == 11

@@ -36,8 +36,8 @@ class SequenceNumber(NamedTuple):
 
         >>> SequenceNumber.parse("019ad3f2c0a11f2e3d4c-0000000000000007")
         SequenceNumber(epoch='019ad3f2c0a11f2e3d4c', number=7)
-        >>> SequenceNumber.parse("7") is None
-        True
+        >>> print(SequenceNumber.parse("7"))
+        None
         """
         found = _SEQUENCE.fullmatch(text)
         if found is None:

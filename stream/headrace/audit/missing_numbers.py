@@ -19,7 +19,7 @@ _PAGE_ROWS: Final = 10_000
 class Missing(NamedTuple):
     """The numbers from *first* to *last* of one *source* and *epoch*, of which none arrived.
 
-    The windows *after* and *before* have the events next to them, by publish time; *after* is None if the epoch begins
+    The windows *after* and *before* have the events next to them, by publish time; without *after*, the epoch begins
     with them. If *awaited*, they may still be on their way.
     """
 
