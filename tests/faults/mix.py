@@ -156,9 +156,10 @@ class Mix:
     ) -> Message:
         probe = f"{self.seed}-{next(self._probes)}"
         event_id = attributes.get("ce-id")
-        number = next(self._numbers[model.sent.subject])
+        number = next(self._numbers[model.sent.subject]) if "ce-source" in attributes else None
         sent = Sent(probe, model.sent.subject, event_id, digest(data), outcome, row, number=number)
-        return Message(sent, data, {**attributes, PROBE: probe, ATTRIBUTE: str(SequenceNumber(EPOCH, number))})
+        sequence = {} if number is None else {ATTRIBUTE: str(SequenceNumber(EPOCH, number))}
+        return Message(sent, data, {**attributes, PROBE: probe} | sequence)
 
 
 __all__ = ["CONFLICT", "PROBE", "Message", "Mix", "digest"]

@@ -19,6 +19,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1.types import PubsubMessage, Subscription, UpdateSubscriptionRequest
 
 from headrace.core.dead_letter import PREFIX
+from headrace.core.outcome import ARRIVED
 from headrace.core.resource_names import ENGINES, TALLIES, Names
 from headrace.dev.emulators import free_ports
 from headrace.provision import Clients, apply, plan
@@ -271,9 +272,12 @@ class World:
 
     def tallied(self) -> dict[tuple[str, str, str | None], int]:
         """The counts in the table of tallies."""
-        query = (
-            f"SELECT subject, outcome, reason, SUM(events) AS events FROM {self.names.sql(TALLIES)} GROUP BY 1, 2, 3"
-        )
+        query = f"""
+            SELECT subject, outcome, reason, SUM(events) AS events
+            FROM {self.names.sql(TALLIES)}
+            WHERE outcome != '{ARRIVED}'
+            GROUP BY 1, 2, 3
+        """
         return {(row["subject"], row["outcome"], row["reason"]): row["events"] for row in self.query(query)}
 
     def numbers(self, subject: str) -> frozenset[int]:
