@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.core.number_ranges import NumberRange, union
+from headrace.core.number_ranges import NumberRange, ranges_of, union
 
 RANGES = st.lists(
     st.builds(lambda first, more: NumberRange(first, first + more), st.integers(1, 60), st.integers(0, 9))
@@ -30,3 +30,8 @@ def test_a_union_of_unions_is_the_union_and_once_more_changes_nothing(
     some: list[NumberRange], others: list[NumberRange]
 ) -> None:
     assert union([*union(some), *union(others), *union(some)]) == union([*some, *others])
+
+
+@given(st.lists(st.integers(1, 40)))
+def test_ranges_of_numbers_are_their_union(found: list[int]) -> None:
+    assert ranges_of(found) == union(NumberRange(number, number) for number in found)

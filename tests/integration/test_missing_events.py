@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from google.cloud import bigquery
 
 from headrace.audit.reconcile import SubjectAudit, audit
 from headrace.audit.scope import Scope
@@ -169,3 +170,20 @@ def test_numbers_of_dead_letters_and_duplicates_arrived_and_malformed_ones_are_c
     assert found.missing == []
     assert found.excused == ["unnumbered: 5 in 1 window (events whose ce-sequence cannot be read)"]
     assert found.received == 11
+
+
+def test_a_table_of_tallies_of_an_earlier_release_gets_the_column(project: str) -> None:
+    service, client = a_service(project), open_bigquery(project)
+    name = f"{project}.headrace.headrace_tallies"
+    table = client.get_table(name)
+    client.delete_table(name)
+    earlier = bigquery.Table(name, [each for each in table.schema if each.name != "sequences"])
+    earlier.time_partitioning, earlier.clustering_fields = table.time_partitioning, table.clustering_fields
+    earlier.description = table.description
+    client.create_table(earlier)
+    publish(service, 3, lost=[2])
+
+    assert service.provision() == 1
+    service.run_until(acknowledged=2)
+
+    assert missing(service) == [("/checkout", 2, 2)]

@@ -119,12 +119,12 @@ class ProducerCore:
 
 def _numbered(numbers: EventNumbers, publish: Publish, message: EventMessage) -> Future[str]:
     """Publish *message* with the next number. If it is not accepted, a later event gets the number."""
-    number = numbers.take(message.subject)
-    message.attributes[ATTRIBUTE] = str(number)
+    sequence = numbers.take(message.subject)
+    message.attributes[ATTRIBUTE] = sequence
     try:
         return publish(*message)
     except BaseException:
-        numbers.give_back(message.subject, number)
+        numbers.give_back(message.subject, sequence)
         raise
 
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from headrace.schemas.sequence import FIRST, SequenceNumber, new_epoch
+from headrace.schemas.sequence import DIGITS, FIRST, new_epoch, prefix_of
 
 _CHANCE_BYTES: Final = 4
 
@@ -32,18 +32,18 @@ class EventNumbers:
         self._start_afresh()
         _all.add(self)
 
-    def take(self, subject: str) -> SequenceNumber:
-        """Return the next number of *subject*."""
+    def take(self, subject: str) -> str:
+        """Return the value of ``ce-sequence`` for the next event of *subject*."""
         epoch = self._epochs.get(subject)
         if epoch is None:  # of two threads that come here at once, both use the epoch of the first
             epoch = self._epochs.setdefault(subject, _Epoch(self._new_epoch()))
         return epoch.take()
 
-    def give_back(self, subject: str, taken: SequenceNumber) -> None:
+    def give_back(self, subject: str, taken: str) -> None:
         """Give *taken* to a later event, because the event that had it was not accepted."""
         epoch = self._epochs.get(subject)
-        if epoch is not None and epoch.name == taken.epoch:
-            epoch.unused.append(taken.number)
+        if epoch is not None and taken.startswith(epoch.prefix):
+            epoch.unused.append(taken)
 
     def _new_epoch(self) -> str:
         return new_epoch(self._millis(), int.from_bytes(self._random(_CHANCE_BYTES), "big"))
@@ -53,20 +53,20 @@ class EventNumbers:
 
 
 class _Epoch:
-    """Numbers of one subject. Both of its operations are atomic without a lock."""
+    """Numbers of one subject, as values of the attribute. Both of its operations are atomic without a lock."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
-        self.unused: deque[int] = deque()
+        self.prefix = prefix_of(name)
+        self.unused: deque[str] = deque()
         self._next = itertools.count(FIRST).__next__
 
-    def take(self) -> SequenceNumber:
+    def take(self) -> str:
         if self.unused:
             try:
-                return SequenceNumber(self.name, self.unused.popleft())
+                return self.unused.popleft()
             except IndexError:
                 pass  # another thread took it
-        return SequenceNumber(self.name, self._next())
+        return f"{self.prefix}{self._next():0{DIGITS}}"
 
 
 _all: weakref.WeakSet[EventNumbers] = weakref.WeakSet()

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 ATTRIBUTE: Final = "ce-sequence"
 FIRST: Final = 1  # number of the first event of an epoch; the others follow without a gap
 MAX_NUMBER: Final = 10**18 - 1  # fits an INT64
-_DIGITS: Final = 16
+DIGITS: Final = 16  # to which a number is padded, so that texts sort
 _SEQUENCE: Final = re.compile(r"([0-9A-Za-z]{1,64})-([0-9]{1,18})", re.ASCII)
 
 
@@ -28,7 +28,7 @@ class SequenceNumber(NamedTuple):
         >>> str(SequenceNumber("019ad3f2c0a11f2e3d4c", 7))
         '019ad3f2c0a11f2e3d4c-0000000000000007'
         """
-        return f"{self.epoch}-{self.number:0{_DIGITS}}"
+        return f"{prefix_of(self.epoch)}{self.number:0{DIGITS}}"
 
     @classmethod
     def parse(cls, text: str) -> SequenceNumber | None:
@@ -44,6 +44,11 @@ class SequenceNumber(NamedTuple):
             return None
         number = int(found[2])
         return cls(found[1], number) if number >= FIRST else None
+
+
+def prefix_of(epoch: str) -> str:
+    """Return how the values of an epoch begin; the number follows."""
+    return f"{epoch}-"
 
 
 def new_epoch(millis: int, chance: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 
 from headrace.core.message import Message
-from headrace.core.number_ranges import NumberRange, union
+from headrace.core.number_ranges import NumberRange, ranges_of, union
 from headrace.core.outcome import ARRIVED, UNNUMBERED
 from headrace.core.tally import COUNTS, Tally
 from headrace.schemas.sequence import ATTRIBUTE, SequenceNumber
@@ -58,20 +58,24 @@ def tally_arrivals(messages: Sequence[Message], window: timedelta) -> list[Tally
     if not numbered:
         return []
     size = window // _MICROSECOND
-    found: list[Arrival] = []
-    unreadable: list[int] = []
+    found: dict[tuple[str, str, int], list[tuple[int, int]]] = {}  # numbers, each with its publish time
+    rows: list[dict[str, Any]] = []
     for message in numbered:
         published = message.first_published_at
         start = published - published % size
-        arrival = _arrival(message.attributes, published, start)
-        if arrival is None:
-            unreadable.append(start)
+        sequence, source = SequenceNumber.parse(message.attributes[ATTRIBUTE]), message.attributes.get(_SOURCE)
+        if sequence is None or not source:
+            rows.append(_row(UNNUMBERED, start))
         else:
-            found.append(arrival)
-    rows = [_row(each.packed(), each.window_start) for each in joined(found)]
-    rows += [_row(UNNUMBERED, start) for start in unreadable]
+            found.setdefault((source, sequence.epoch, start), []).append((sequence.number, published))
+    rows += [_row(each.packed(), each.window_start) for key, seen in found.items() for each in _arrivals(key, seen)]
     subject = {"subject": numbered[0].subject}
     return [Tally(pa.RecordBatch.from_pylist([row | subject for row in rows], COUNTS))]
+
+
+def _arrivals(key: tuple[str, str, int], seen: Sequence[tuple[int, int]]) -> list[Arrival]:
+    until = max(published for _, published in seen)
+    return [Arrival(*key, numbers, until) for numbers in ranges_of(number for number, _ in seen)]
 
 
 def arrivals_in(counts: Iterable[Mapping[str, Any]]) -> list[Arrival]:
@@ -90,13 +94,6 @@ def joined(arrivals: Iterable[Arrival]) -> list[Arrival]:
         ranges.setdefault(key, []).append(each.numbers)
         until[key] = max(until.get(key, each.published_until), each.published_until)
     return [Arrival(*key, numbers, until[key]) for key in sorted(ranges) for numbers in union(ranges[key])]
-
-
-def _arrival(attributes: Mapping[str, str], published: int, start: int) -> Arrival | None:
-    sequence, source = SequenceNumber.parse(attributes[ATTRIBUTE]), attributes.get(_SOURCE)
-    if sequence is None or not source:
-        return None
-    return Arrival(source, sequence.epoch, start, NumberRange(sequence.number, sequence.number), published)
 
 
 def _row(reason: str, start: int) -> dict[str, Any]:

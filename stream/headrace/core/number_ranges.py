@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import NamedTuple
 
 
@@ -11,6 +12,17 @@ class NumberRange(NamedTuple):
 
     first: int
     last: int
+
+
+def ranges_of(numbers: Iterable[int]) -> list[NumberRange]:
+    """Return the fewest ranges with *numbers*, in order.
+
+    >>> ranges_of([3, 7, 1, 2, 2])
+    [NumberRange(first=1, last=3), NumberRange(first=7, last=7)]
+    """
+    in_order = enumerate(sorted(set(numbers)))
+    runs = [list(run) for _, run in groupby(in_order, key=lambda placed: placed[1] - placed[0])]
+    return [NumberRange(run[0][1], run[-1][1]) for run in runs]
 
 
 def union(ranges: Iterable[NumberRange]) -> list[NumberRange]:
