@@ -5,7 +5,7 @@
 
 Two processes at a time publish durable events into one file, and send from it. Each is killed with SIGKILL after a
 random time, and another one takes its place. At the end, what is left is sent. Every event whose ``publish`` returned
-must have arrived.
+must have arrived, and the numbers of each process have no gap: an event that was not accepted had the last one.
 
 With ``--transactional``, one process commits events in a PostgreSQL server, every third transaction is rolled back, and
 another process relays. Every event whose commit returned must have arrived, and none that was rolled back.
@@ -24,7 +24,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -42,6 +42,7 @@ from headrace.producers.outbox.relay import Relay, open_database
 from headrace.producers.outbox.transactional import OutboxTables, TransactionalOutbox
 from headrace.producers.testing import FakePublisher
 from headrace.runtime.google_clients import PUBSUB
+from headrace.schemas.sequence import ATTRIBUTE, SequenceNumber
 from tests.faults.servers import PubSub, a_pubsub
 from tests.support.builders import PACKAGE, a_flight
 from tests.support.databases import a_postgresql
@@ -69,12 +70,14 @@ class Result:
     waiting_most: int
     rolled_back: int = 0
     wrong: int = 0  # rolled back, and arrived
+    gaps: int = 0  # numbers that are missing below the last one of their epoch
 
     def __str__(self) -> str:
         parts = [
             f"{self.kills} kills; {self.accepted:,} events accepted, {self.lost:,} lost, {self.doubled:,} sent twice",
             f"at most {self.waiting_most:,} waited after a kill",
             f"{self.rolled_back:,} rolled back, of which {self.wrong:,} arrived",
+            f"{self.gaps:,} numbers missing",
         ]
         return "; ".join(parts)
 
@@ -83,7 +86,8 @@ def publish_for_ever(file: Path, accepted: Path, synchronous: str) -> None:
     """Publish, and write down the id of each event as soon as its publish has returned."""
     written = os.open(accepted, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     outbox = Outbox(file, synchronous=synchronous)
-    producer = EventProducer(PubSubPublisher(PROJECT), source="/kills", contracts=PACKAGE, outbox=outbox)
+    publisher = PubSubPublisher(PROJECT)
+    producer = EventProducer(publisher, source="/kills", contracts=PACKAGE, outbox=outbox, sequence=True)
     while True:
         event_id = uuid.uuid4().hex
         producer.publish(SUBJECT, a_flight(), event_id=event_id)
@@ -168,10 +172,11 @@ def _run(kills: int, seed: int, folder: Path, parts: Parts) -> Result:
         outages.result()
         parts.send_the_rest()
         wanted, unwanted = _ids(folder / "accepted"), _ids(folder / "rolled-back")
-        arrived = _pull_all(wanted)
+        arrived, numbers = _pull_all(wanted)
     doubled = sum(count > 1 for count in arrived.values())
     lost, wrong = wanted - arrived.keys(), unwanted & arrived.keys()
-    return Result(kills, len(wanted), len(lost), doubled, waiting, len(unwanted), len(wrong))
+    gaps = sum(max(found) - len(found) for found in numbers.values())
+    return Result(kills, len(wanted), len(lost), doubled, waiting, len(unwanted), len(wrong), gaps)
 
 
 def _ids(file: Path) -> set[str]:
@@ -227,10 +232,14 @@ def _send_the_rest(file: Path) -> None:
     assert outbox.close() == 0
 
 
-def _pull_all(wanted: set[str]) -> Counter[str]:
-    """Return how often each event arrived. Stops when the subscription has been empty for a while."""
+def _pull_all(wanted: set[str]) -> tuple[Counter[str], dict[str, set[int]]]:
+    """Return how often each event arrived, and the numbers that arrived, by epoch.
+
+    Stops when the subscription has been empty for a while.
+    """
     subscriber = SubscriberClient()
     arrived: Counter[str] = Counter()
+    numbers = defaultdict[str, set[int]](set)
     empty = 0
     while empty < (1 if wanted <= arrived.keys() else EMPTY_PULLS):
         try:
@@ -241,9 +250,13 @@ def _pull_all(wanted: set[str]) -> Counter[str]:
             received = []
         empty = 0 if received else empty + 1
         arrived.update(each.message.attributes["ce-id"] for each in received)
+        for each in received:
+            sequence = SequenceNumber.parse(each.message.attributes.get(ATTRIBUTE, ""))
+            if sequence is not None:
+                numbers[sequence.epoch].add(sequence.number)
         if received:
             subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=[each.ack_id for each in received])
-    return arrived
+    return arrived, numbers
 
 
 def main() -> None:
@@ -260,7 +273,7 @@ def main() -> None:
         else:
             result = run(given.kills, given.seed, Path(folder), given.synchronous)
         print(f"seed {given.seed}: {result}; {time.monotonic() - started:.0f} s")
-    raise SystemExit(1 if result.lost or result.wrong else 0)
+    raise SystemExit(1 if result.lost or result.wrong or result.gaps else 0)
 
 
 if __name__ == "__main__":
