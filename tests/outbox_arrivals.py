@@ -5,18 +5,22 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from google.api_core.exceptions import DeadlineExceeded
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
+from headrace.audit.missing_numbers import missing_numbers
+from headrace.audit.scope import Scope
 from headrace.core.resource_names import Names
 from headrace.schemas.registry import Registry
 from headrace.schemas.samples import SAMPLES
+from headrace.schemas.sequence import ATTRIBUTE, SequenceNumber
 from tests.faults.engine import Engine
 from tests.faults.places import Places
 from tests.faults.servers import PubSub, a_bigquery
@@ -30,11 +34,18 @@ QUIET_SECONDS: Final = 30.0  # without a new row: what has not arrived by then i
 _PAUSE: Final = threading.Event()
 
 
+class Arrived(NamedTuple):
+    """How many *times* each event arrived, and the *gaps*: numbers that are missing below the last of their epoch."""
+
+    times: Counter[str]
+    gaps: int
+
+
 class Arrivals(Protocol):
     """What arrives."""
 
-    def count(self, wanted: set[str]) -> Counter[str]:
-        """How often each event arrived, once all *wanted* have, or nothing arrives any more."""
+    def count(self, wanted: set[str]) -> Arrived:
+        """What arrived, once all *wanted* events have, or nothing arrives any more."""
 
 
 @contextmanager
@@ -50,9 +61,10 @@ class _Subscription:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def count(self, wanted: set[str]) -> Counter[str]:
+    def count(self, wanted: set[str]) -> Arrived:
         subscriber = SubscriberClient()
         arrived: Counter[str] = Counter()
+        numbers = defaultdict[str, set[int]](set)
         empty = 0
         while empty < (1 if wanted <= arrived.keys() else EMPTY_PULLS):
             try:
@@ -63,9 +75,13 @@ class _Subscription:
                 received = []
             empty = 0 if received else empty + 1
             arrived.update(each.message.attributes["ce-id"] for each in received)
+            for each in received:
+                sequence = SequenceNumber.parse(each.message.attributes.get(ATTRIBUTE, ""))
+                if sequence is not None:
+                    numbers[sequence.epoch].add(sequence.number)
             if received:
                 subscriber.acknowledge(subscription=self._name, ack_ids=[each.ack_id for each in received])
-        return arrived
+        return Arrived(arrived, sum(max(found) - len(found) for found in numbers.values()))
 
 
 @contextmanager
@@ -96,7 +112,7 @@ class _Table:
     def __init__(self, world: World, engine: Engine) -> None:
         self._world, self._engine = world, engine
 
-    def count(self, wanted: set[str]) -> Counter[str]:
+    def count(self, wanted: set[str]) -> Arrived:
         rows, since = 0, time.monotonic()
         while rows < len(wanted) and time.monotonic() - since < QUIET_SECONDS:
             assert self._engine.is_alive, self._engine.tail()
@@ -105,4 +121,10 @@ class _Table:
                 rows, since = now, time.monotonic()
         code = self._engine.drain()  # a row that came twice would come by then
         assert code == 0, f"the engine ended with code {code}; {self._engine.tail()}"
-        return Counter(row.event_id or "" for row in self._world.rows(SUBJECT))
+        return Arrived(Counter(row.event_id or "" for row in self._world.rows(SUBJECT)), self._gaps())
+
+    def _gaps(self) -> int:
+        """The missing events that the audit finds."""
+        scope = Scope(time.time_ns() // 1_000, timedelta(hours=1), sequences=True)
+        missing = missing_numbers(SUBJECT, None, scope, self._world.names, self._world.bigquery)
+        return sum(each.events for each in missing)

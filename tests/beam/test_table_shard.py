@@ -18,7 +18,9 @@ from headrace.beam.tally_dofn import combine_tallies, to_micro_batch
 from headrace.bigquery.append_result import Answer, HaltError
 from headrace.bigquery.existing_rows import SKEW_MICROSECONDS
 from headrace.bigquery.write_streams import Rows
+from headrace.core.arrivals import tally_arrivals
 from headrace.core.dead_letter import Reason
+from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
 from headrace.core.outcome import Outcome
 from headrace.core.tally import tally_rows
@@ -353,9 +355,23 @@ def test_tallies_that_wait_together_are_added_up_and_appended_once() -> None:
     for now in (1, 2, 3):  # assign; append; nothing more
         progress = the_append_queue(state, table, join=combine_tallies).append(table, now)
     assert progress.next_in_seconds is None
-    ((subject, outcome, reason, tallied_at, _id, _until, events_counted, _windows),) = table.rows
+    ((subject, outcome, reason, tallied_at, _id, _until, events_counted, _windows, _sequences),) = table.rows
     assert (subject, outcome, reason, events_counted) == ("things", "written", None, 6)
     assert tallied_at.microsecond == 1, "the time is the pending append's, so that each attempt sends the same bytes"
+
+
+def test_numbers_that_arrived_wait_with_the_tallies_and_are_joined() -> None:
+    state: StateValues = {}
+    table = Table()
+    for number in (1, 2, 2, 9):
+        attributes = {"ce-source": "/checkout", "ce-sequence": f"a1-{number}"}
+        (tally,) = tally_arrivals([Message("things", b"", attributes, "m", 7)], timedelta(minutes=1))
+        the_append_queue(state, table, join=combine_tallies).add(to_micro_batch(tally.counts))
+    for now in (1, 2):  # assign; append
+        the_append_queue(state, table, join=combine_tallies).append(table, now)
+    (row,) = table.rows
+    assert row[1] == "arrived"
+    assert [(each["first_number"], each["last_number"]) for each in row[-1]] == [(1, 2), (9, 9)]
 
 
 def test_tallies_refused_as_a_whole_are_halved_and_never_added_up_twice() -> None:

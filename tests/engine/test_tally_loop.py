@@ -16,6 +16,8 @@ from headrace.bigquery.append_result import HaltError
 from headrace.bigquery.service_tables import tallies_table
 from headrace.bigquery.write_streams import WriteStreams
 from headrace.config.secrets import HeldKey
+from headrace.core.arrivals import tally_arrivals
+from headrace.core.message import Message
 from headrace.core.micro_batch import to_ipc
 from headrace.core.resource_names import TALLIES, Names
 from headrace.core.tally import COUNTS
@@ -28,6 +30,7 @@ from headrace.engine.tally_loop import REPEAT_MICROS, TallyLoop
 from headrace.job import Job
 from headrace.schemas.envelope import to_micros
 from headrace.schemas.registry import Registry
+from headrace.steps import tally_lines as tally_lines_module
 from tests.faults import scripted_answers as answers
 from tests.faults.scripted_memory import a_scripted_memory
 from tests.faults.scripted_streams import Rule
@@ -408,5 +411,53 @@ def test_tallies_are_not_blamed_when_their_table_lacks_a_column(engine: Engine) 
     engine.server.script.add(answers.refuse_batch(lambda _: True), times=1)
     engine.count(1)
     engine.loop.flush()
-    assert "the table has no column windows" in messages[0]
+    assert "the table has no column sequences" in messages[0]
     assert engine.sums == [("things", "received", 1)]
+
+
+def arrive(engine: Engine, *numbers: int, source: str = "/checkout") -> None:
+    """Note numbers in the journal, as the settlement does."""
+    messages = [
+        Message("things", b"", {"ce-source": source, "ce-sequence": f"a1-{number}"}, "m", to_micros(START))
+        for number in numbers
+    ]
+    with engine.journal.transaction() as transaction:
+        for tally in tally_arrivals(messages, WINDOW):
+            transaction.tally(to_ipc(tally.counts))
+
+
+def arrived(engine: Engine) -> list[tuple[str, int, int]]:
+    return [
+        (each["source"], each["first_number"], each["last_number"])
+        for line in engine.lines
+        for each in line["sequences"]
+    ]
+
+
+def test_numbers_that_arrived_are_appended_with_the_counts(engine: Engine) -> None:
+    engine.count(3)
+    arrive(engine, 1, 2)
+    arrive(engine, 3, 9)
+    engine.loop.flush()
+    assert engine.sums == [("things", "received", 3), ("things", "arrived", 0)]
+    assert arrived(engine) == [("/checkout", 1, 3), ("/checkout", 9, 9)]
+    assert engine.journal.tallies() == (0, [])
+
+
+def test_very_many_sources_take_several_requests_and_counts_are_appended_once_through_a_kill(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tally_lines_module, "LINE_BYTES", 500)
+    monkeypatch.setattr(tally_lines_module, "MAX_REQUEST_BYTES", 2_000)
+    sources = [f"/{number:_>50}" for number in range(40)]
+    engine.count(5)
+    for source in sources:
+        arrive(engine, 1, source=source)
+    engine.leave_open()
+    engine.now += 1
+    engine.loop = engine.another_process()
+    engine.loop.recover()
+    engine.loop.flush()
+    assert [each for each in engine.sums if each[1] == "received"] == [("things", "received", 5)]
+    assert {source for source, *_ in arrived(engine)} == set(sources)
+    assert len({line["tally_id"] for line in engine.lines}) == len(engine.lines) > 5

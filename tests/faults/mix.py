@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import random
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,11 +15,13 @@ from typing import Any
 from headrace.dev.demo.bookings import bookings
 from headrace.schemas.envelope import Envelope
 from headrace.schemas.registry import Contract
+from headrace.schemas.sequence import ATTRIBUTE, SequenceNumber
 from tests.faults.expected import booking_row, flight_row
 from tests.faults.oracle import CONFLICT, WRITTEN, Sent
 from tests.support.builders import BOOKING, BOOKING_V1, FLIGHT, a_flight, encode, event_moment_of
 
 SOURCE = "/faults"
+EPOCH = "a1"  # in which every subject's messages are numbered
 PROBE = "probe"  # an attribute of our own: distinguishes messages that share an id, or have none
 Wire = tuple[bytes, dict[str, str]]
 
@@ -49,6 +52,7 @@ class Mix:
         self.chance = random.Random(self.seed)
         self._probes = itertools.count(1)
         self._flights = itertools.count(1)
+        self._numbers = defaultdict[str, Iterator[int]](lambda: itertools.count(1))
 
     def flight(self, event_id: str | None = None, outcome: str = WRITTEN, **changes: Any) -> Message:
         """A flight of its own number, some time in the last twenty days."""
@@ -152,8 +156,10 @@ class Mix:
     ) -> Message:
         probe = f"{self.seed}-{next(self._probes)}"
         event_id = attributes.get("ce-id")
-        sent = Sent(probe, model.sent.subject, event_id, digest(data), outcome, row)
-        return Message(sent, data, {**attributes, PROBE: probe})
+        number = next(self._numbers[model.sent.subject]) if "ce-source" in attributes else None
+        sent = Sent(probe, model.sent.subject, event_id, digest(data), outcome, row, number=number)
+        sequence = {} if number is None else {ATTRIBUTE: str(SequenceNumber(EPOCH, number))}
+        return Message(sent, data, {**attributes, PROBE: probe} | sequence)
 
 
 __all__ = ["CONFLICT", "PROBE", "Message", "Mix", "digest"]

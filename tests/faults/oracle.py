@@ -34,12 +34,13 @@ class Check(StrEnum):
     TALLIES_DIFFER_FROM_ROWS = "tallies_differ_from_rows"
     TALLIES_DIFFER_FROM_LETTERS = "tallies_differ_from_letters"
     TALLIES_DIFFER_FROM_MESSAGES = "tallies_differ_from_messages"  # a message counted twice, or never
+    NUMBERS_DIFFER = "numbers_differ"  # a number of a message that arrived and is not tallied so, or was never sent
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One message that was published. *outcome* is ``written`` or the reason of its dead letter; *row* what its row
-    must hold; of an *indeterminate* one it is unknown whether Pub/Sub has it."""
+    must hold; of an *indeterminate* one it is unknown whether Pub/Sub has it. *number* is the one of its sequence."""
 
     probe: str
     subject: str
@@ -48,6 +49,7 @@ class Sent:
     outcome: str = WRITTEN
     row: Mapping[str, Any] | None = field(default=None, repr=False)
     indeterminate: bool = False
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Evidence:
     was among them: nothing is owed for these any more, and a message sent later is owed its row again. *unacknowledged*
     says of a probe how often a table was replaced while Pub/Sub still held the message: what was settled of it is
     forgotten with the table, so it can be counted once more each time. *undecided* is, for each subject, how many rows
-    went whose message Pub/Sub still held: they can have gone before anybody counted them as written."""
+    went whose message Pub/Sub still held: they can have gone before anybody counted them as written. *numbers* are
+    those that arrived, by subject."""
 
     sent: Sequence[Sent]
     rows: Sequence[Row]
@@ -90,6 +93,7 @@ class Evidence:
     excused: frozenset[str] = frozenset()
     unacknowledged: Mapping[str, int] = field(default_factory=dict)
     undecided: Mapping[str, int] = field(default_factory=dict)
+    numbers: Mapping[str, frozenset[int]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +239,20 @@ def tallies_are_the_messages(evidence: Evidence) -> Found:
             yield Violation(Check.TALLIES_DIFFER_FROM_MESSAGES, detail)
 
 
+def numbers_are_those_of_the_messages(evidence: Evidence) -> Found:
+    """Whatever became of a message, and however often it came, its number is tallied."""
+    for subject in sorted({message.subject for message in evidence.sent} | evidence.numbers.keys()):
+        sent = {each.number: each.indeterminate for each in evidence.sent if each.subject == subject and each.number}
+        arrived = evidence.numbers.get(subject, frozenset())
+        missing = {number for number, indeterminate in sent.items() if not indeterminate} - arrived
+        foreign = arrived - sent.keys()
+        if missing or foreign:
+            detail = (
+                f"{subject}: {len(missing)} missing, such as {min(missing, default=None)}; {len(foreign)} never sent"
+            )
+            yield Violation(Check.NUMBERS_DIFFER, detail)
+
+
 ALWAYS: Final[Sequence[Callable[[Evidence], Found]]] = (
     each_confirmed_message_is_somewhere,
     each_id_has_one_row,
@@ -249,6 +267,7 @@ AT_REST: Final[Sequence[Callable[[Evidence], Found]]] = (
     tallies_are_the_rows,
     tallies_are_the_letters,
     tallies_are_the_messages,
+    numbers_are_those_of_the_messages,
 )
 
 

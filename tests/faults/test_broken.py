@@ -90,3 +90,10 @@ def test_it_forgets_on_restart(world: World) -> None:
     world.publish([world.mix.again(message) for message in messages])
     evidence = world.settle(world.start(load=broken("forgets_on_restart")), quiet=QUIET)
     assert Check.DOUBLED_ROW in found(evidence)
+
+
+@pytest.mark.faults_quick
+def test_it_tallies_numbers_a_round_late(world: World) -> None:
+    world.publish([world.mix.flight() for _ in range(250)])
+    world.crash("acknowledged:1", load=broken("numbers_a_round_late"))
+    assert found(world.settle(world.start())) == {Check.NUMBERS_DIFFER}

@@ -32,19 +32,21 @@ def tallies(written: int, duplicate: int, conflicts: int, late: int) -> dict[tup
 
 
 #  1 written | 2 written, twice sent | 4 and 5 one id, two payloads: 4 won | 6 too late
+SENT = (
+    sent("1"),
+    sent("2"),
+    sent("3", "e2", digest="d2"),
+    sent("4", "conflicting"),
+    sent("5", "conflicting"),
+    sent("6", outcome="too_late"),
+)
 RUN = Evidence(
-    sent=(
-        sent("1"),
-        sent("2"),
-        sent("3", "e2", digest="d2"),
-        sent("4", "conflicting"),
-        sent("5", "conflicting"),
-        sent("6", outcome="too_late"),
-    ),
+    sent=[replace(each, number=int(each.probe)) for each in SENT],
     rows=(row("e1", "d1"), row("e2", "d2"), row("conflicting", "d4")),
     letters=(Letter("5", "d5", "id_conflict"), Letter("6", "d6", "too_late")),
     pending=frozenset(),
     tallies=tallies(3, 1, 1, 1),
+    numbers={"things": frozenset(range(1, 7))},
 )
 
 
@@ -78,7 +80,13 @@ def with_tally(evidence: Evidence, outcome: str, reason: str | None, count: int)
     return replace(evidence, tallies={**evidence.tallies, ("things", outcome, reason): count})
 
 
+def with_numbers(evidence: Evidence, *numbers: int) -> Evidence:
+    return replace(evidence, numbers={"things": frozenset(numbers)})
+
+
 PLANTED = [
+    pytest.param(lambda run: with_numbers(run, 1, 2, 3, 4, 5), Check.NUMBERS_DIFFER, id="a number not tallied"),
+    pytest.param(lambda run: with_numbers(run, *range(1, 8)), Check.NUMBERS_DIFFER, id="a number never sent"),
     pytest.param(lambda run: without_row(run, "e1"), Check.LOST, id="a row is missing"),
     pytest.param(lambda run: replace(run, letters=run.letters[:1]), Check.LOST, id="a letter is missing"),
     pytest.param(lambda run: replace(run, letters=run.letters[1:]), Check.LOST, id="the losing payload is missing"),

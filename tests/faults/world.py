@@ -19,6 +19,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1.types import PubsubMessage, Subscription, UpdateSubscriptionRequest
 
 from headrace.core.dead_letter import PREFIX
+from headrace.core.outcome import ARRIVED
 from headrace.core.resource_names import ENGINES, TALLIES, Names
 from headrace.dev.emulators import free_ports
 from headrace.provision import Clients, apply, plan
@@ -223,6 +224,7 @@ class World:
             excused=frozenset(self.excused),
             unacknowledged=self.unacknowledged,
             undecided=self.undecided,
+            numbers={subject: self.numbers(subject) for subject in self.registry.subjects},
         )
 
     def removing_rows(self, subject: str, but: Collection[str] = ()) -> None:
@@ -270,10 +272,23 @@ class World:
 
     def tallied(self) -> dict[tuple[str, str, str | None], int]:
         """The counts in the table of tallies."""
-        query = (
-            f"SELECT subject, outcome, reason, SUM(events) AS events FROM {self.names.sql(TALLIES)} GROUP BY 1, 2, 3"
-        )
+        query = f"""
+            SELECT subject, outcome, reason, SUM(events) AS events
+            FROM {self.names.sql(TALLIES)}
+            WHERE outcome != '{ARRIVED}'
+            GROUP BY 1, 2, 3
+        """
         return {(row["subject"], row["outcome"], row["reason"]): row["events"] for row in self.query(query)}
+
+    def numbers(self, subject: str) -> frozenset[int]:
+        """The numbers of a subject's messages that arrived, by the table of tallies."""
+        query = f"""
+            SELECT DISTINCT each.first_number, each.last_number
+            FROM {self.names.sql(TALLIES)} AS line, UNNEST(line.sequences) AS each
+            WHERE line.subject = '{subject}'
+        """
+        ranges = [range(row["first_number"], row["last_number"] + 1) for row in self.query(query)]
+        return frozenset(number for each in ranges for number in each)
 
     def query(self, query: str) -> list[dict[str, Any]]:
         return [dict(row.items()) for row in self.bigquery.query_and_wait(query)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 
 import pyarrow as pa
@@ -12,7 +13,8 @@ import pytest
 from google.cloud import bigquery
 from google.rpc import code_pb2
 
-from headrace.audit.reconcile import SubjectAudit, count_subjects
+from headrace.audit.reconcile import SubjectAudit, audit, count_subjects
+from headrace.audit.scope import Scope
 from headrace.beam import pages
 from headrace.beam.pages import PagedQueue, PlacedBatch
 from headrace.bigquery.append_result import Answer, AppendResult, interpret
@@ -25,6 +27,7 @@ from headrace.engine.status import SubjectStatus
 from headrace.job import Job, job_for
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery, open_subscriber, open_write
+from headrace.schemas.sequence import ATTRIBUTE, SequenceNumber
 from tests.integration.test_service import flight_message
 from tests.support.beam_engine import BeamEngine, NamedKey
 from tests.support.service import Service, a_service
@@ -164,3 +167,26 @@ def test_streams_of_the_emulator_answer_as_the_ledger_expects(project: str) -> N
     assert streams.finalise(f"{stream}-never") is None
     streams.close_all()
     assert len(service.rows("numbers")) == 2
+
+
+def test_the_beam_job_tallies_the_numbers_of_every_message_that_arrives(project: str) -> None:
+    #  written, a duplicate, a dead letter, one whose number cannot be read, and number 4 never sent
+    service = a_service(project)
+    messages = [flight_message(f"flight-{number}", flight=number) for number in range(7)]
+    numbered = [
+        (data, attributes | {ATTRIBUTE: str(SequenceNumber("a1", number))})
+        for number, (data, attributes) in enumerate(messages, 1)
+    ]
+    numbered[2] = (b"\xff", numbered[2][1])
+    numbered[6] = (numbered[6][0], numbered[6][1] | {ATTRIBUTE: "seven"})
+    del numbered[3]
+    service.publish("flight_departed", [*numbered, numbered[0]])
+
+    run_until(service, acknowledged=7)
+
+    scope = Scope(now_micros(), timedelta(minutes=1), grace=timedelta(0), sequences=True)
+    audits = audit(service.registry, service.names, open_bigquery(project), scope)
+    flights = {each.subject: each for each in audits}["flight_departed"]
+    assert [(each.first, each.last, each.awaited) for each in flights.missing] == [(4, 4, False)]
+    assert flights.differences == ["missing: 1 in 1 window (numbers of a source's sequence that never arrived)"]
+    assert flights.excused == ["unnumbered: 1 in 1 window (events whose ce-sequence cannot be read)"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,7 +53,34 @@ def a_line(number: int, **fields: Any) -> dict[str, Any]:
         "complete_until": MIDNIGHT + timedelta(minutes=number - 5),
         "windows": windows,
     } | fields
-    return line | {"events": sum(each["events"] for each in line["windows"])}
+    return {"events": sum(each["events"] for each in line["windows"]), "sequences": []} | line
+
+
+def an_arrival(number: int, **fields: Any) -> dict[str, Any]:
+    """A line of numbers that arrived: of two sources and epochs, in two windows; some of them overlap."""
+    chance = random.Random(number)
+    sequences = [
+        {
+            "source": chance.choice(["/checkout", "/returns"]),
+            "epoch": chance.choice(["a1", "b2"]),
+            "window_start": MIDNIGHT + timedelta(minutes=chance.randrange(2)),
+            "first_number": first,
+            "last_number": first + chance.randrange(4),
+            "published_until": MIDNIGHT + timedelta(seconds=chance.randrange(120)),
+        }
+        for first in chance.sample(range(1, 60), 6)
+    ]
+    return a_line(number, outcome="arrived", windows=[], sequences=sequences) | fields
+
+
+def arrived(service: Service) -> dict[tuple[str, str, str, datetime], set[int]]:
+    """The numbers that arrived, of each subject, source, epoch and window, by Python's own arithmetic."""
+    found = defaultdict[tuple[str, str, str, datetime], set[int]](set)
+    for line in service.rows(TALLIES):
+        for each in line["sequences"]:
+            key = line["subject"], each["source"], each["epoch"], each["window_start"]
+            found[key].update(range(each["first_number"], each["last_number"] + 1))
+    return dict(found)
 
 
 def tallied(service: Service, lines: list[dict[str, Any]]) -> None:
@@ -68,7 +95,7 @@ def sums(service: Service) -> dict[Any, tuple[int, int, int]]:
     """What the lines add up to, by Python's own arithmetic."""
     found: dict[Any, tuple[int, int, int]] = defaultdict(lambda: (0, 0, 0))
     for line in service.rows(TALLIES):
-        assert line["events"] == sum(each["events"] for each in line["windows"])
+        assert line["outcome"] == "arrived" or line["events"] == sum(each["events"] for each in line["windows"])
         for each in line["windows"]:
             key = (line["subject"], line["outcome"], line["reason"], each["window_start"])
             events, ids, contents = found[key]
@@ -129,6 +156,44 @@ def test_a_day_of_many_windows_becomes_several_lines(service: Service, monkeypat
     tallied(service, [a_line(50)])
     compact(service.names, client, BEFORE)
     assert {line["tally_id"] for line in service.rows(TALLIES)} == ids
+
+
+@pytest.mark.parametrize("most_ranges", [20_000, 10])
+def test_numbers_that_arrived_become_the_fewest_ranges(
+    project: str, monkeypatch: pytest.MonkeyPatch, most_ranges: int
+) -> None:
+    monkeypatch.setattr(compaction, "RANGES_OF_A_LINE", most_ranges)
+    service = a_service(project)
+    client = open_bigquery(project)
+    lines = [an_arrival(number) for number in range(12)]
+    lines += [an_arrival(number, subject="booking_created") for number in (12, 13)]
+    lines += [an_arrival(n, reason="unnumbered", sequences=[], events=n) for n in (14, 15)]
+    lines += [a_line(16), a_line(17), an_arrival(18, tallied_at=NOW)]
+    tallied(service, lines)
+    before, counts = arrived(service), sums(service)
+
+    compact(service.names, client, BEFORE)
+
+    assert (arrived(service), sums(service)) == (before, counts)
+    rows = service.rows(TALLIES)
+    assert [row["events"] for row in rows if row["reason"] == "unnumbered"] == [29]
+    compacted = [row for row in rows if row["tallied_at"] < BEFORE and row["sequences"]]
+    assert len(compacted) == (3 if most_ranges > 100 else 7)
+    assert all(len(row["sequences"]) <= most_ranges for row in compacted)
+    keys = Counter(
+        (row["subject"], *(each[name] for name in ("source", "epoch", "window_start")), each["first_number"] - 1)
+        for row in compacted
+        for each in row["sequences"]
+    )
+    ends = {
+        (row["subject"], *(each[name] for name in ("source", "epoch", "window_start")), each["last_number"])
+        for row in compacted
+        for each in row["sequences"]
+    }
+    assert max(keys.values()) == 1
+    assert not keys.keys() & ends, "no range begins where another ends"
+    compact(service.names, client, BEFORE)
+    assert sorted(service.rows(TALLIES), key=str) == sorted(rows, key=str)
 
 
 def test_the_last_lines_of_an_engine_keep_their_ids_however_long_it_is_stopped(project: str) -> None:

@@ -19,6 +19,7 @@ import pytest
 import headrace.producers
 from headrace.errors import HeadraceError
 from headrace.producers.transport import limits
+from headrace.schemas.sequence import SequenceNumber
 from tests.support.paths import ROOT
 from tests.support.publish_server import PublishServer, serving
 from tests.support.waiting import wait_until
@@ -107,6 +108,12 @@ def test_the_script_publishes(shop: Shop) -> None:
     shop.run("script.py")
     assert shop.orders == ["o-1"]
     assert shop.server.messages[0].attributes["ce-source"] == "/shop"
+
+
+def test_numbered_events_have_contiguous_numbers(shop: Shop) -> None:
+    shop.run("numbered.py")
+    sequences = [SequenceNumber.parse(message.attributes["ce-sequence"]) for message in shop.server.messages]
+    assert sorted(each.number for each in sequences if each is not None) == [1, 2, 3]
 
 
 def test_a_producer_without_settings_publishes(shop: Shop) -> None:

@@ -55,6 +55,16 @@ def _accepted_attributes() -> Iterator[Vector]:
         ce_id="Zoë & 漢字/1",
         ce_source="urn:shop:Zürich",
     )
+    yield _accepted(
+        "attributes-sequence",
+        "ce-sequence numbers the events of one publisher.",
+        ce_sequence="019ad735840012ab34cd-0000000000004711",
+    )
+    yield _accepted(
+        "attributes-sequence-of-another-form",
+        "A ce-sequence of another form refuses nothing.",
+        ce_sequence="4711",
+    )
     yield _accepted("attributes-long-id", "An id of 1,024 bytes.", ce_id="é" * 512)
 
 

@@ -35,6 +35,7 @@ class AsyncProducerOptions(TypedDict, total=False):
     on_delivery: OnDelivery | None
     on_error: OnError | None
     tracer: Tracer | None
+    sequence: bool
 
 
 class AsyncEventProducer:
@@ -56,6 +57,7 @@ class AsyncEventProducer:
         on_delivery: OnDelivery | None = None,
         on_error: OnError | None = None,
         tracer: Tracer | None = None,
+        sequence: bool = False,
     ) -> None:
         self._core = ProducerCore(
             publisher,
@@ -64,6 +66,7 @@ class AsyncEventProducer:
             now=now,
             reporter=Reporter(on_delivery, on_error),
             tracer=tracer,
+            sequence=sequence,
         )
         self._limits = Limits(max_outstanding_messages, max_outstanding_bytes)
         self._start_afresh()

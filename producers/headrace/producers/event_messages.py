@@ -19,7 +19,7 @@ MAX_ATTRIBUTE_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value and
 # What protobuf adds at most: tags and lengths of up to 5 bytes, of the message and its parts.
 _ATTRIBUTE_BYTES: Final = 18
 _MESSAGE_BYTES: Final = 18
-_TRACE_BYTES: Final = 700  # traceparent, and a tracestate of 512 bytes, which the tracer adds later
+_LATER_BYTES: Final = 800  # what is added later: ce-sequence, traceparent, and a tracestate of 512 bytes
 
 
 class EventObject(Protocol):
@@ -43,11 +43,11 @@ class EventMessage(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes that the message takes in a request at most, with the attribute of a trace."""
+        """Bytes that the message takes in a request at most, with the attributes that are added later."""
         texts = sum(
             _ATTRIBUTE_BYTES + len(name.encode()) + len(value.encode()) for name, value in self.attributes.items()
         )
-        return _MESSAGE_BYTES + _TRACE_BYTES + len(self.data) + len(self.ordering_key.encode()) + texts
+        return _MESSAGE_BYTES + _LATER_BYTES + len(self.data) + len(self.ordering_key.encode()) + texts
 
     def __repr__(self) -> str:
         """Leave out values, which may be personal."""

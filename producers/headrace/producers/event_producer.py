@@ -30,6 +30,7 @@ class ProducerOptions(TypedDict, total=False):
     on_error: OnError | None
     tracer: Tracer | None
     outbox: Outbox | Path | str | None
+    sequence: bool
 
 
 class EventProducer:
@@ -52,6 +53,9 @@ class EventProducer:
 
     With *outbox*, a file or an :class:`producers.outbox.Outbox`, events are durable: ``publish`` returns when the event
     is committed in that file, and a thread sends it from there.
+
+    With *sequence*, each event has a number in the attribute ``ce-sequence``, so that ``headrace audit --gaps`` finds
+    events that never reached Pub/Sub.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class EventProducer:
         on_error: OnError | None = None,
         tracer: Tracer | None = None,
         outbox: Outbox | Path | str | None = None,
+        sequence: bool = False,
     ) -> None:
         self._core = ProducerCore(
             publisher,
@@ -74,6 +79,7 @@ class EventProducer:
             reporter=Reporter(on_delivery, on_error),
             tracer=tracer,
             outbox=None if outbox is None else _started(outbox, publisher),
+            sequence=sequence,
         )
 
     @classmethod

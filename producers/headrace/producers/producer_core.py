@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from headrace.errors import HeadraceError
 from headrace.producers.errors import ProducerClosedError
@@ -14,13 +15,17 @@ from headrace.producers.event_messages import EventMessage, EventMessages, Event
 from headrace.producers.in_flight import InFlight, OutcomeCounter
 from headrace.producers.publisher import Publisher
 from headrace.producers.reports import ProducerStats, Reporter
+from headrace.producers.sequences import EventNumbers
 from headrace.schemas import InvalidEventError, Registry
+from headrace.schemas.sequence import ATTRIBUTE
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from headrace.producers.outbox import Outbox
     from headrace.producers.tracing import Spans
+
+Publish: TypeAlias = Callable[..., Future[str]]  # with the parts of an EventMessage
 
 
 class ProducerCore:
@@ -36,6 +41,7 @@ class ProducerCore:
         reporter: Reporter,
         tracer: Tracer | None,
         outbox: Outbox | None = None,
+        sequence: bool = False,
     ) -> None:
         self.publisher = publisher
         self.in_flight = InFlight(publisher.flush)
@@ -46,6 +52,7 @@ class ProducerCore:
         self._reporter = reporter
         self._spans = None if tracer is None else _spans(tracer)
         self._refused = 0
+        self._numbers = EventNumbers() if sequence else None
 
     def make(
         self,
@@ -69,7 +76,9 @@ class ProducerCore:
         if durable and not goes_by_outbox:
             raise ValueError("durable: this producer has no outbox; make it with EventProducer(outbox=...)")
         publish = self._outbox.put if self._outbox and goes_by_outbox else self.publisher.publish
-        future = publish(*message) if self._spans is None else _traced(self._spans, publish, message)
+        if self._spans is not None:
+            publish = partial(_traced, self._spans, publish)
+        future = publish(*message) if self._numbers is None else _numbered(self._numbers, publish, message)
         self._reporter.watch(message, future)  # first: who waits for the event sees that its outcome was reported
         (self._durable if goes_by_outbox else self.in_flight).add(future)
         return future
@@ -108,7 +117,19 @@ class ProducerCore:
                 self._outbox.close()
 
 
-def _traced(spans: Spans, publish: Callable[..., Future[str]], message: EventMessage) -> Future[str]:
+def _numbered(numbers: EventNumbers, publish: Publish, message: EventMessage) -> Future[str]:
+    """Publish *message* with the next number. If it is not accepted, a later event gets the number."""
+    sequence = numbers.take(message.subject)
+    message.attributes[ATTRIBUTE] = sequence
+    try:
+        return publish(*message)
+    except BaseException:
+        numbers.give_back(message.subject, sequence)
+        raise
+
+
+def _traced(spans: Spans, publish: Publish, *parts: Any) -> Future[str]:
+    message = EventMessage(*parts)
     end_span = spans.begin(message)
     try:
         future = publish(*message)

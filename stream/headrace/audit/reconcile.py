@@ -16,12 +16,14 @@ from typing import Final
 
 from google.cloud import bigquery
 
+from headrace.audit.missing_numbers import Missing, missing_numbers, unnumbered_events
 from headrace.audit.queries import Statement, statements, stored_windows, tallied_windows
 from headrace.audit.scope import Scope, chosen
 from headrace.audit.windows import Finding, Kind, Window, compare_counts, side_by_side
 from headrace.bigquery.partition_expiry import Expiry
 from headrace.core.resource_names import Names
 from headrace.runtime.clock import now_micros
+from headrace.schemas.envelope import to_micros
 from headrace.schemas.registry import Registry
 
 MOST_FINDINGS: Final = 1000
@@ -32,7 +34,8 @@ _DAY: Final = 86_400_000_000  # microseconds
 class SubjectAudit:
     """The audit of one subject: its tallies, the rows of its table, and the differences.
 
-    *findings* has the first :data:`MOST_FINDINGS` differences; *events* and *windows* count all, by kind.
+    *findings* has the first :data:`MOST_FINDINGS` differences; *events* and *windows* count all, by kind. *missing* has
+    as many of the numbers that are missing in the sequences of sources, if these were asked for.
     """
 
     subject: str
@@ -49,6 +52,7 @@ class SubjectAudit:
     windows: Counter[Kind] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     gaps: Sequence[str] = ()
+    missing: list[Missing] = field(default_factory=list)
 
     @property
     def differences(self) -> list[str]:
@@ -84,6 +88,13 @@ class SubjectAudit:
             self.windows[finding.kind] += 1
             if len(self.findings) < MOST_FINDINGS:
                 self.findings.append(finding)
+
+    def miss(self, missing: Missing) -> None:
+        """Add numbers that are missing, in the window of the event that shows it."""
+        kind = Kind.AWAITED if missing.awaited else Kind.MISSING
+        self.find([Finding(kind, to_micros(missing.before), missing.events)])
+        if len(self.missing) < MOST_FINDINGS:
+            self.missing.append(missing)
 
 
 def audit(registry: Registry, names: Names, client: bigquery.Client, scope: Scope) -> list[SubjectAudit]:
@@ -134,4 +145,13 @@ def _audit_subject(
             from headrace.audit.contents import other_contents  # imports Arrow's functions, which counts do not need
 
             result.find(other_contents(client, registry, contract, table, comparable, scope.window))
+    if scope.sequences:
+        _audit_sequences(result, names, client, scope)
     return result
+
+
+def _audit_sequences(result: SubjectAudit, names: Names, client: bigquery.Client, scope: Scope) -> None:
+    for missing in missing_numbers(result.subject, result.complete_until, scope, names, client):
+        result.miss(missing)
+    if unnumbered := unnumbered_events(result.subject, scope, names, client):
+        result.find([Finding(Kind.UNNUMBERED, None, unnumbered)])

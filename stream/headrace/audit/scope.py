@@ -31,7 +31,7 @@ class Scope:
 
     *since* is an event time; the audit begins with its window. *grace* is the time for which an event may have no
     outcome, or a row no tally, before that is a difference. Nothing is excused before the time up to which a subject
-    is complete.
+    is complete. With *sequences*, numbers that are missing in the sequences of sources are differences, too.
     """
 
     now: int
@@ -40,6 +40,7 @@ class Scope:
     grace: timedelta = GRACE
     subjects: Sequence[str] = ()
     contents: bool = False
+    sequences: bool = False
 
     @property
     def window_micros(self) -> int:

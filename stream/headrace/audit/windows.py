@@ -20,13 +20,16 @@ class Kind(StrEnum):
     UNRECEIVED = "unreceived"
     COPIED = "copied"
     GAP = "gap"
+    MISSING = "missing"
     EXPIRED = "expired"
     IN_FLIGHT = "in_flight"
+    AWAITED = "awaited"
+    UNNUMBERED = "unnumbered"
 
     @property
     def excused(self) -> bool:
         """Whether it is reported, but does not fail the audit."""
-        return self in (Kind.EXPIRED, Kind.IN_FLIGHT)
+        return self in (Kind.EXPIRED, Kind.IN_FLIGHT, Kind.AWAITED, Kind.UNNUMBERED)
 
     @property
     def words(self) -> str:
@@ -44,8 +47,11 @@ _WORDS: Final = {
     Kind.UNRECEIVED: "outcomes of events that were not tallied as received",
     Kind.COPIED: "tally lines that were appended again; each is counted once",
     Kind.GAP: "events published then may be missing, because the subscription was wrong",
+    Kind.MISSING: "numbers of a source's sequence that never arrived",
     Kind.EXPIRED: "tallied as written, in a partition that may have expired",
     Kind.IN_FLIGHT: "received without an outcome, or rows without a tally, so far",
+    Kind.AWAITED: "numbers of a source's sequence that may still arrive",
+    Kind.UNNUMBERED: "events whose ce-sequence cannot be read",
 }
 
 

@@ -27,9 +27,17 @@ _WINDOW_COLUMNS: Final = (
     required("id_hash", INT64, "Sum of the hashes of their ids, modulo 2^64"),
     required("content_hash", INT64, "Sum of hashes, modulo 2^64: of rows if the outcome is written, else of values"),
 )
+_SEQUENCE_COLUMNS: Final = (
+    required("source", STRING, "The source of the events"),
+    required("epoch", STRING, "The run of the source in which they were numbered, from 1 on"),
+    required("window_start", INSTANT, "Start of the window in which they were published"),
+    required("first_number", INT64, "The first number"),
+    required("last_number", INT64, "The last number; all between arrived, too"),
+    required("published_until", INSTANT, "The latest publish time in the window, of this source and epoch"),
+)
 _TALLY_COLUMNS: Final = (
     required("subject", STRING, "The subject of the events"),
-    required("outcome", STRING, "received, written, duplicate, dropped, dead_lettered or lost"),
+    required("outcome", STRING, "received, written, duplicate, dropped, dead_lettered or lost; or gap, or arrived"),
     nullable("reason", STRING, "Why the events were dead-lettered"),
     required("tallied_at", INSTANT, "When the events were counted"),
     required("tally_id", STRING, "Identity of this line, unique in this table"),
@@ -40,6 +48,7 @@ _TALLY_COLUMNS: Final = (
     ),
     required("events", INT64, "Number of events in all windows"),
     repeated("windows", _WINDOW_COLUMNS, "The same counts by event-time window"),
+    repeated("sequences", _SEQUENCE_COLUMNS, "Numbers of events that arrived, if their producer numbers them"),
 )
 _ENGINE_COLUMNS: Final = (
     required("engine", STRING, "Identity of the engine's journal"),

@@ -24,6 +24,7 @@ def audit(
         list[str] | None, typer.Option(help="Audit this subject alone; repeatable.", autocompletion=completion.subjects)
     ] = None,
     contents: Annotated[bool, typer.Option(help="Read the rows back, and compare their contents.")] = False,
+    gaps: Annotated[bool, typer.Option(help="Find events of numbered sources that never arrived.")] = False,
     grace: Annotated[str, typer.Option(help="Time that an event may take to arrive: 0s, 1m.")] = "1m",
     window: Annotated[str | None, typer.Option(help="Length of windows: 1m, 1h, 1d [HEADRACE_WINDOW].")] = None,
     format_: Format = "table",
@@ -37,7 +38,14 @@ def audit(
     from headrace.runtime.clock import now_micros
 
     settings, now = read_settings(project, dataset, contracts, window=window), now_micros()
-    scope = Scope(now=now, window=settings.window, grace=parse_grace(grace), subjects=subject or (), contents=contents)
+    scope = Scope(
+        now=now,
+        window=settings.window,
+        grace=parse_grace(grace),
+        subjects=subject or (),
+        contents=contents,
+        sequences=gaps,
+    )
     if since is not None:
         scope = scope.from_then_on(parse_since(since, now))
     raise typer.Exit(run_audit(settings, scope, format_))

@@ -19,3 +19,6 @@ class Outcome(StrEnum):
 
 GAP: Final = "gap"  # in place of an outcome: events published within the time in the reason may be missing
 OPEN_GAP: Final = f"outcome = '{GAP}' AND NOT STARTS_WITH(reason, 'settled')"  # nobody has settled the gap yet
+
+ARRIVED: Final = "arrived"  # in place of an outcome: numbers of a source's sequence, see headrace.core.arrivals
+UNNUMBERED: Final = "unnumbered"  # the reason of a line with that: events whose ce-sequence cannot be read

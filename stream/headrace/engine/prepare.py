@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from headrace.core.arrivals import tally_arrivals
 from headrace.core.dead_letter import DeadLetter, Refusal, dead_letters, dead_letters_of_messages
 from headrace.core.message import Message
 from headrace.core.micro_batch import MicroBatch
@@ -66,6 +67,7 @@ class Preparation:
         letters = list(dead_letters_of_messages(messages, decoded.refusals, decoding.STAGE))
         tallies = tally_unread_refusals(messages, decoded.refusals, self._window)
         tallies += tally_unread_drops(messages, decoded.dropped, self._window)
+        tallies += tally_arrivals(messages, self._window)
         prepared = self._prepared(messages, decoded.batch, letters, tallies)
         return replace(prepared, left=decoded.left, dropped_unread=len(decoded.dropped))
 

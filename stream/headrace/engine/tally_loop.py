@@ -29,7 +29,7 @@ from headrace.engine.transaction import Transaction
 from headrace.job import Job
 from headrace.runtime.failpoints import reached
 from headrace.runtime.retry_policy import NO_RETRY
-from headrace.steps.tally_lines import tally_lines
+from headrace.steps.tally_lines import tally_lines, tally_requests
 
 FLUSH_SECONDS: Final = 1.0
 REPEAT_MICROS: Final = 60_000_000  # after this time, a subject without events is reported as complete again
@@ -107,8 +107,10 @@ class TallyLoop:
         def also(transaction: Transaction) -> None:
             transaction.forget_tallies(last)
 
-        notes = pa.RecordBatch.from_pydict({"none": pa.nulls(lines.num_rows)})
-        self._writer.write(lines, notes, also)
+        *arrivals, rest = tally_requests(lines)
+        for each in arrivals:  # first, because to write numbers twice changes nothing, and counts are written once
+            self._writer.write(each, _no_notes(each), lambda _: None)
+        self._writer.write(rest, _no_notes(rest), also)
         self._reported |= complete
 
     def _unreported(self) -> dict[str, int]:
@@ -178,6 +180,10 @@ class TallyLoop:
         """Return the differences of the table that prevent the writing of tallies."""
         table = self._clients.bigquery.get_table(self._sql.strip("`"), retry=NO_RETRY)
         return schema_mismatches(table.schema, tallies_table(table.project, table.dataset_id).schema)
+
+
+def _no_notes(lines: pa.RecordBatch) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict({"none": pa.nulls(lines.num_rows)})
 
 
 def _no_events(subject: str, now: int) -> Tally:

@@ -21,6 +21,7 @@ def test_every_event_whose_publish_returned_arrives(tmp_path: Path) -> None:
     result = outbox_kills.run(10, seed=1, folder=tmp_path)
     assert result.accepted
     assert not result.lost, result
+    assert not result.gaps, result
 
 
 @pytest.mark.emulators

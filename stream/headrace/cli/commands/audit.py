@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
+from headrace.audit.missing_numbers import Missing
 from headrace.audit.reconcile import SubjectAudit, audit
 from headrace.audit.scope import Scope, chosen
-from headrace.audit.windows import Finding
+from headrace.audit.windows import Finding, Kind
 from headrace.bigquery.partition_expiry import moment_of
 from headrace.config.served_contracts import served
 from headrace.config.settings import Settings
@@ -20,6 +21,7 @@ from headrace.runtime.google_clients import open_bigquery
 from headrace.runtime.reachability import Service, reach
 from headrace.schemas.envelope import to_rfc3339
 from headrace.util.output import check_format, print_json, say, show
+from headrace.util.terminal_safe import safe
 
 MOST_SHOWN: Final = 20
 
@@ -66,13 +68,25 @@ def _show_tables(audits: Sequence[SubjectAudit]) -> None:
     filtered = any(each.dropped for each in audits)
     show("subjects", [_line(each, filtered) for each in audits], "table")
     differing = [line for each in audits for line in _windows(each) if not line["excused"]]
-    if not differing:
-        return
-    sys.stdout.write("\n")
-    show("windows", [_window_line(line) for line in differing[:MOST_SHOWN]], "table")
-    more = sum(sum(each.windows[kind] for kind in each.windows if not kind.excused) for each in audits) - MOST_SHOWN
+    if differing:
+        sys.stdout.write("\n")
+        show("windows", [_window_line(line) for line in differing[:MOST_SHOWN]], "table")
+        _say_more(sum(_not_excused(each) for each in audits) - MOST_SHOWN)
+    missing = [f"{each.subject}: {_sentence(numbers)}" for each in audits for numbers in each.missing]
+    if missing:
+        sys.stdout.write("\n")
+        for sentence in missing[:MOST_SHOWN]:
+            sys.stdout.write(f"{safe(sentence)}\n")
+        _say_more(sum(each.windows[kind] for each in audits for kind in (Kind.MISSING, Kind.AWAITED)) - MOST_SHOWN)
+
+
+def _say_more(more: int) -> None:
     if more > 0:
         say(f"and {more:,} more; --format json lists up to 1,000 of each subject")
+
+
+def _not_excused(each: SubjectAudit) -> int:
+    return sum(each.windows[kind] for kind in each.windows if not kind.excused)
 
 
 def _line(each: SubjectAudit, filtered: bool) -> dict[str, Any]:
@@ -102,6 +116,7 @@ def _as_dict(each: SubjectAudit) -> dict[str, Any]:
         "complete_until": None if each.complete_until is None else to_rfc3339(each.complete_until),
         "found": {kind: {"windows": each.windows[kind], "events": each.events[kind]} for kind in sorted(each.windows)},
         "gaps": list(each.gaps),
+        "missing": [_missing(numbers) for numbers in each.missing],
         "differences": each.differences,
         "reconciled": not each.differences,
     }
@@ -129,6 +144,28 @@ def _window_line(line: dict[str, Any]) -> dict[str, Any]:
         "what": line["kind"],
         "events": events,
     }
+
+
+def _missing(numbers: Missing) -> dict[str, Any]:
+    return {
+        "source": numbers.source,
+        "epoch": numbers.epoch,
+        "first_number": numbers.first,
+        "last_number": numbers.last,
+        "events": numbers.events,
+        "after": None if numbers.after is None else to_rfc3339(numbers.after),
+        "before": to_rfc3339(numbers.before),
+        "excused": numbers.awaited,
+    }
+
+
+def _sentence(numbers: Missing) -> str:
+    which = f"numbers {numbers.first} to {numbers.last}" if numbers.events > 1 else f"number {numbers.first}"
+    end = to_rfc3339(numbers.before)
+    where = f"before {end}" if numbers.after is None else f"between {to_rfc3339(numbers.after)} and {end}"
+    what = "awaited" if numbers.awaited else "missing"
+    many = f"{numbers.events:,} event{'s' if numbers.events > 1 else ''}"
+    return f"{numbers.source}, epoch {numbers.epoch}: {which}, {where}: {many} {what}"
 
 
 def _moment(moment: Any) -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from headrace.bigquery.event_table import META_SCHEMA, arrow_schema
 from headrace.bigquery.own_columns import INSTANT
+from headrace.core.arrivals import tally_arrivals
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
 from headrace.core.micro_batch import NOTES, MicroBatch, notes_by
@@ -222,10 +223,11 @@ def refuse_blocked(messages: Sequence[Message], error: ContractError) -> Decoded
 
 
 def tally_decoded(messages: Sequence[Message], decoded: DecodedMessages, window: timedelta) -> list[Tally]:
-    """Count *messages* as received, and refused ones also as dead-lettered, by reason."""
+    """Count *messages* as received, and refused ones also as dead-lettered, by reason; and note their numbers."""
     read = [] if decoded.batch is None else [tally_rows(decoded.batch, Outcome.RECEIVED, window)]
     unread = tally_unread_drops(messages, decoded.dropped, window)
-    return read + unread + tally_unread_refusals(messages, decoded.refusals, window)
+    refused = tally_unread_refusals(messages, decoded.refusals, window)
+    return read + unread + refused + tally_arrivals(messages, window)
 
 
 def _with_meta(
