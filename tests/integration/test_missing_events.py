@@ -24,6 +24,7 @@ from headrace.schemas.sequence import ATTRIBUTE, SequenceNumber
 from tests.integration.test_service import flight_message
 from tests.support.builders import PACKAGE, a_flight
 from tests.support.jobs import COMMAND
+from tests.support.paths import ROOT
 from tests.support.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
@@ -187,3 +188,25 @@ def test_a_table_of_tallies_of_an_earlier_release_gets_the_column(project: str) 
     service.run_until(acknowledged=2)
 
     assert missing(service) == [("/checkout", 2, 2)]
+
+
+def test_a_gap_is_settled_as_the_page_says(project: str) -> None:
+    service, page = a_service(project), (ROOT / "docs" / "audit.md").read_text()
+    publish(service, 9, lost=[4, 5])
+    service.run_until(acknowledged=7)
+    (found,) = looked_at(service)[FLIGHTS].missing
+    statement = re.search(r"^INSERT INTO headrace\.headrace_tallies .*?\)\]\)$", page, re.DOTALL | re.MULTILINE)
+    assert statement is not None
+    settled = statement[0]
+    for words, own in {
+        "order_placed": FLIGHTS,
+        "019ad735840012ab34cd": found.epoch,
+        "4711": "4",
+        "4730": "5",
+        "headrace.headrace_tallies": service.names.sql("headrace_tallies"),
+    }.items():
+        assert words in settled
+        settled = settled.replace(words, own)
+    open_bigquery(project).query_and_wait(settled)
+
+    assert missing(service) == []

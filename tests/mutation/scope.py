@@ -15,6 +15,8 @@ SCOPE: Final = (
     "stream/headrace/steps/window.py",
     "stream/headrace/steps/circuit_breaker.py",
     "stream/headrace/core/tally.py",
+    "stream/headrace/core/arrivals.py",
+    "stream/headrace/core/number_ranges.py",
     "stream/headrace/steps/tally_lines.py",
     "stream/headrace/audit/*.py",
     "stream/headrace/steps/mask/mask_columns.py",
