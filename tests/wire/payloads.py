@@ -87,6 +87,46 @@ def _ambiguous() -> Iterator[Vector]:
     yield a_row("payload-of-a-note", "A usual note is no such payload.", "note_taken", note | {"title": "Monday"})
 
 
+def _compressed() -> Iterator[Vector]:
+    note = {"title": "Monday", "text": "rain " * 60, "author": "Ada"}
+    plain = datum(schema_of("note_sent", 1), {"at": TIME, **note})
+    # A frame of zstd (RFC 8878) with one raw block, the same for every version of the library.
+    frame = b"\x28\xb5\x2f\xfd\x60" + (len(plain) - 256).to_bytes(2, "little")
+    frame += (len(plain) << 3 | 1).to_bytes(3, "little") + plain
+    yield a_row(
+        "payload-of-zstd",
+        "Where the contract allows it, the attribute content-encoding says that the payload is compressed.",
+        "note_sent",
+        note,
+        payload=frame,
+        content_encoding="zstd",
+    )
+    yield a_row(
+        "payload-not-compressed", "The same contract takes payloads that are not compressed.", "note_sent", note
+    )
+    for name, subject, payload, shows, detail in (
+        ("cut-zstd", "note_sent", frame[:-1], "A compressed payload is whole.", "not whole frames of zstd"),
+        ("no-zstd", "note_sent", plain, "The attribute is true.", "not whole frames of zstd"),
+        (
+            "zstd-not-allowed",
+            "note_taken",
+            frame,
+            "Other contracts allow no compression.",
+            "the contract does not allow that",
+        ),
+    ):
+        yield a_refusal(
+            f"payload-{name}",
+            shows,
+            "undecodable_payload",
+            detail,
+            subject,
+            note,
+            payload=payload,
+            content_encoding="zstd",
+        )
+
+
 def _padded() -> Iterator[Vector]:
     values = DECIMALS | {"money": "-0.05"}
     fields = fields_of(schema_of("decimals_seen", 1), {"at": TIME, **values})
@@ -97,5 +137,5 @@ def _padded() -> Iterator[Vector]:
 
 def vectors_of_payloads() -> Iterator[Vector]:
     """Yield the vectors of payloads."""
-    for each in (vectors_of_fields, _wrong_wholes, _large, _ambiguous, _padded):
+    for each in (vectors_of_fields, _wrong_wholes, _large, _ambiguous, _compressed, _padded):
         yield from each()

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from headrace.producers.async_room import AsyncRoom
+from headrace.producers.compression import COMPRESS_FROM
 from headrace.producers.config import ProducerConfig
 from headrace.producers.contract_sources import ContractSource, read_contracts
 from headrace.producers.event_messages import EventObject, utc_now
@@ -35,6 +36,7 @@ class AsyncProducerOptions(TypedDict, total=False):
     on_delivery: OnDelivery | None
     on_error: OnError | None
     tracer: Tracer | None
+    compress_from: int | None
 
 
 class AsyncEventProducer:
@@ -56,6 +58,7 @@ class AsyncEventProducer:
         on_delivery: OnDelivery | None = None,
         on_error: OnError | None = None,
         tracer: Tracer | None = None,
+        compress_from: int | None = COMPRESS_FROM,
     ) -> None:
         self._core = ProducerCore(
             publisher,
@@ -64,6 +67,7 @@ class AsyncEventProducer:
             now=now,
             reporter=Reporter(on_delivery, on_error),
             tracer=tracer,
+            compress_from=compress_from,
         )
         self._limits = Limits(max_outstanding_messages, max_outstanding_bytes)
         self._start_afresh()

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from headrace.producers.compression import COMPRESS_FROM
 from headrace.producers.config import ProducerConfig
 from headrace.producers.contract_sources import ContractSource, read_contracts
 from headrace.producers.event_messages import EventObject, utc_now
@@ -29,6 +30,7 @@ class ProducerOptions(TypedDict, total=False):
     on_delivery: OnDelivery | None
     on_error: OnError | None
     tracer: Tracer | None
+    compress_from: int | None
     outbox: Outbox | Path | str | None
 
 
@@ -50,6 +52,9 @@ class EventProducer:
     and do not wait in them for other events. *tracer* of OpenTelemetry starts a span for each event, and puts its
     context into the attribute ``traceparent``.
 
+    Payloads of *compress_from* bytes and more are compressed with zstd if the contract allows it, and if that makes
+    them smaller. It needs ``headrace-producers[compression]``. None compresses nothing.
+
     With *outbox*, a file or an :class:`producers.outbox.Outbox`, events are durable: ``publish`` returns when the event
     is committed in that file, and a thread sends it from there.
     """
@@ -64,6 +69,7 @@ class EventProducer:
         on_delivery: OnDelivery | None = None,
         on_error: OnError | None = None,
         tracer: Tracer | None = None,
+        compress_from: int | None = COMPRESS_FROM,
         outbox: Outbox | Path | str | None = None,
     ) -> None:
         self._core = ProducerCore(
@@ -73,6 +79,7 @@ class EventProducer:
             now=now,
             reporter=Reporter(on_delivery, on_error),
             tracer=tracer,
+            compress_from=compress_from,
             outbox=None if outbox is None else _started(outbox, publisher),
         )
 
@@ -138,6 +145,7 @@ class EventProducer:
             UnknownSchemaError: no contract for *subject*.
             InvalidEventError: a field does not fit its type, a value's own code raises an error, or the event is larger
                 than 1 MiB; names the field, the value's type and the remedy. Nothing was sent.
+            ProducerConfigError: the contract allows compression, and the package for it is not installed.
             ValueError: *event_id* or *ordering_key* is not a text of 1 to 1,024 bytes; or the contract does not trust
                 ids, and *event_id* is not the one that its identity gives; or *durable* is True without an outbox.
             CredentialsError: Google's credentials are missing or cannot be read.

@@ -35,6 +35,7 @@ class ProducerCore:
         now: Callable[[], datetime],
         reporter: Reporter,
         tracer: Tracer | None,
+        compress_from: int | None,
         outbox: Outbox | None = None,
     ) -> None:
         self.publisher = publisher
@@ -42,7 +43,7 @@ class ProducerCore:
         self.is_closed = False
         self._outbox = outbox
         self._durable = OutcomeCounter()
-        self._messages = EventMessages(registry, source, now)
+        self._messages = EventMessages(registry, source, now, compress_from)
         self._reporter = reporter
         self._spans = None if tracer is None else _spans(tracer)
         self._refused = 0

@@ -21,6 +21,7 @@ from headrace.steps.decode.cloudevents import STRUCTURED, content_type
 from headrace.steps.decode.empty_payload import empty_payload
 from headrace.steps.decode.mapped_messages import MappedMessages
 from headrace.steps.decode.native_messages import is_native
+from headrace.steps.decode.native_payload import native_datum
 from headrace.steps.decode.opened_messages import GivenTime, RefusedError
 from headrace.steps.decode.payload_layers import Framed, read_header, unpack
 from headrace.steps.decode.schema_versions import AskFor, ask_nobody
@@ -66,7 +67,7 @@ def form_of(registry: Registry, message: Message, ask_for: AskFor = ask_nobody) 
     """Read *message* as far as possible; *ask_for* returns the registry's ids of a subject. Raises nothing."""
     newest = _declaring(registry, message)
     if newest is None:
-        return _native(message)
+        return _native(registry, message)
     return _Reader(MappedMessages(registry, message.subject, ask_for(message.subject)), newest, message).read()
 
 
@@ -80,8 +81,13 @@ def _declaring(registry: Registry, message: Message) -> Contract | None:
     return None if native else newest
 
 
-def _native(message: Message) -> LetterForm:
+def _native(registry: Registry, message: Message) -> LetterForm:
     attributes = message.attributes
+    datum, unread = message.data, None
+    try:
+        datum = native_datum(message.data, attributes, _may_be_compressed(registry, message.subject))
+    except UndecodableError as error:
+        unread = error
     fault = None
     try:
         Envelope.from_attributes(attributes)
@@ -94,13 +100,18 @@ def _native(message: Message) -> LetterForm:
     return LetterForm(
         None,
         message.data,
-        message.data,
+        datum,
         claimed,
         envelope=fault,
+        unread=unread,
         event_id=attributes.get("ce-id"),
         time=attributes.get("ce-time"),
         source=attributes.get("ce-source"),
     )
+
+
+def _may_be_compressed(registry: Registry, subject: str) -> bool:
+    return subject in registry.subjects and registry.latest(subject).options.encodings.may_be_compressed
 
 
 _IN_PAYLOAD: Final = "the envelope is in the payload, and it is invalid"

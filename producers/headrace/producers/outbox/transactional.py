@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 
+from headrace.producers.compression import COMPRESS_FROM
 from headrace.producers.contract_sources import ContractSource, read_contracts
 from headrace.producers.event_messages import EventMessages, EventObject, utc_now
 from headrace.producers.outbox.message import OutboxMessage, key_number
@@ -73,7 +74,7 @@ class OutboxTables:
 class TransactionalOutbox:
     """Writes events of *contracts*, a source as of ``EventProducer``, into *tables*. Thread-safe.
 
-    *source* becomes ``ce-source``.
+    *source* becomes ``ce-source``. Payloads are compressed from *compress_from* bytes on, as ``EventProducer`` does it.
     """
 
     def __init__(
@@ -83,9 +84,10 @@ class TransactionalOutbox:
         contracts: ContractSource,
         tables: OutboxTables | None = None,
         now: Callable[[], datetime] = utc_now,
+        compress_from: int | None = COMPRESS_FROM,
     ) -> None:
         self.tables = tables or OutboxTables()
-        self._messages, self._now = EventMessages(read_contracts(contracts), source, now), now
+        self._messages, self._now = EventMessages(read_contracts(contracts), source, now, compress_from), now
 
     def create(self, engine: sa.Engine) -> None:
         """Create the tables that are missing."""

@@ -32,7 +32,15 @@ from headrace.steps.decode.changes.messages import ChangeMessages
 from headrace.steps.decode.empty_payload import empty_payload
 from headrace.steps.decode.joined_ids import joined
 from headrace.steps.decode.native_messages import NativeMessages, is_native
-from headrace.steps.decode.opened_messages import GivenTime, Opened, OpenedMessage, RefusedError, Writer, behind
+from headrace.steps.decode.opened_messages import (
+    MAX_UNPACKED_BYTES,
+    GivenTime,
+    Opened,
+    OpenedMessage,
+    RefusedError,
+    Writer,
+    behind,
+)
 from headrace.steps.decode.payload_layers import Framed, behind_header, read_header, unpack
 from headrace.steps.decode.schema_versions import AskRegistry, SchemaId, SchemaVersions
 
@@ -76,17 +84,22 @@ class MappedMessages:
         except UndecodableError as error:
             raise RefusedError(Reason.UNDECODABLE_PAYLOAD, error.told(self._notation)) from error
 
-    def open(self, messages: Sequence[Message], refusals: list[Refusal]) -> Opened:
-        """Read all messages up to their datums, and add invalid ones to *refusals*."""
-        opened = Opened.none()
+    def open(self, messages: Sequence[Message], refusals: list[Refusal]) -> tuple[Opened, int]:
+        """Read messages up to their datums, while these have room, and add invalid ones to *refusals*."""
+        opened, room = Opened.none(), MAX_UNPACKED_BYTES
         self._learn(messages)
         known: dict[bytes, Writer] = {}
         for index, message in enumerate(messages):
+            if room < 0:
+                return opened, index
             try:
-                opened.add(index, message, self._check(message, known))
+                one = self._check(message, known)
             except RefusedError as error:
                 refusals.append(Refusal(index, error.reason, error.detail))
-        return opened
+                continue
+            opened.add(index, message, one)
+            room -= max(0, len(one.payload) - len(message.data))
+        return opened, len(messages)
 
     def _learn(self, messages: Sequence[Message]) -> None:
         """Let the registry be asked for the ids of all messages together: each may take a pause of its own."""
