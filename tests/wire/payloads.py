@@ -12,7 +12,7 @@ from tests.wire.messages import TIME, Runs, Vector, a_refusal, a_row
 from tests.wire.values_of_types import DECIMALS
 from tests.wire.wrong_fields import vectors_of_fields
 
-MOST_BYTES: Final = 1_048_576
+MOST_BYTES: Final = 16_777_216
 MOST_ITEMS: Final = 100_000
 
 
@@ -55,18 +55,17 @@ def _large() -> Iterator[Vector]:
         PARCEL,
         payload=items,
     )
-    rest = before + fields["stops"] + after
-    length = MOST_BYTES + 1 - len(rest) - len(varint(MOST_BYTES - len(rest)))
-    text: Runs = [(varint(length), 1), (b"p", length), (rest, 1)]
-    assert sum(len(data) * times for data, times in text) == MOST_BYTES + 1
+    # 129 blocks of zstd that each repeat one byte: 128 KiB of it, and one byte in the last.
+    blocks: Runs = [(b"\x28\xb5\x2f\xfd\0\x70", 1), (b"\2\0\x10p", MOST_BYTES >> 17), (b"\x0b\0\0p", 1)]
     yield a_refusal(
         "payload-too-large",
-        "A payload has at most 1,048,576 bytes; this one has one more.",
+        "A payload has at most 16,777,216 bytes when it is uncompressed; this one has one more.",
         "undecodable_payload",
-        f"larger than {MOST_BYTES} bytes",
-        SUBJECT,
-        PARCEL,
-        payload=text,
+        f"larger than {MOST_BYTES} bytes when it is uncompressed",
+        "note_sent",
+        {"title": "", "text": "", "author": ""},
+        payload=blocks,
+        content_encoding="zstd",
     )
 
 

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from headrace.core.message import Message
 from headrace.dead_letters.explanation import EnvelopeFault
+from headrace.schemas.data_reference import DATAREF
 from headrace.schemas.envelope import Envelope, SchemaRef
 from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from headrace.schemas.message_rules.change_events import CHANGE_ATTRIBUTES
@@ -85,6 +86,8 @@ def _native(registry: Registry, message: Message) -> LetterForm:
     attributes = message.attributes
     datum, unread = message.data, None
     try:
+        if not message.data and DATAREF in attributes:
+            raise UndecodableError("its payload lies in a bucket, in the object that ce-dataref names")
         datum = native_datum(message.data, attributes, _may_be_compressed(registry, message.subject))
     except UndecodableError as error:
         unread = error

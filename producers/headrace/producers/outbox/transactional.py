@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from headrace.producers.compression import COMPRESS_FROM
 from headrace.producers.contract_sources import ContractSource, read_contracts
 from headrace.producers.event_messages import EventMessages, EventObject, utc_now
+from headrace.producers.large_events import check_fits
 from headrace.producers.outbox.message import OutboxMessage, key_number
 
 TABLE: Final = "headrace_outbox"
@@ -109,8 +110,10 @@ class TransactionalOutbox:
 
         Raises:
             UnknownSchemaError, InvalidEventError, ValueError: as ``EventProducer.publish``; nothing was written.
+            MessageTooLargeError: the event does not fit into a message; nothing was written, nor uploaded.
         """
         message = self._messages.make(subject, fields, event_id, ordering_key)
+        check_fits(message)
         event_id = message.attributes["ce-id"]
         key = key_number(message.ordering_key)
         values = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from headrace.core.dead_letter import Reason, Refusal
@@ -12,6 +13,7 @@ from headrace.schemas.envelope import CONTENT_ENCODING, CONTENT_TYPE, MAX_ID_BYT
 from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from headrace.schemas.registry import Registry
 from headrace.steps.decode.envelopes import Head, head_of
+from headrace.steps.decode.large_payloads import LargePayloads, ReadObjects, reads_nothing
 from headrace.steps.decode.native_payload import native_datum
 from headrace.steps.decode.opened_messages import MAX_UNPACKED_BYTES, Opened, OpenedMessage, RefusedError, Writer
 
@@ -26,15 +28,19 @@ def is_native(message: Message) -> bool:
 class NativeMessages:
     """Reader of the native messages of one subject."""
 
-    def __init__(self, registry: Registry, subject: str) -> None:
+    def __init__(self, registry: Registry, subject: str, read_objects: ReadObjects = reads_nothing) -> None:
         newest = registry.latest(subject)
         self._registry = registry
         self._subject = subject
         self._may_be_compressed, self._notation = newest.options.encodings.may_be_compressed, newest.notation
+        self._large = LargePayloads(read_objects)
         self._writers: dict[Head, Writer] = {}
 
-    def check(self, message: Message) -> OpenedMessage:
-        """Read one envelope, and find its contract; raises RefusedError with the reason if it is invalid."""
+    def check(self, message: Message, ahead: Iterable[Message] = ()) -> OpenedMessage:
+        """Read one envelope, and find its contract; raises RefusedError with the reason if it is invalid.
+
+        The messages *ahead* are read next, so that their payloads in buckets may be read together with this one.
+        """
         try:
             envelope = Envelope.from_attributes(message.attributes)
             if envelope.schema.subject != self._subject:
@@ -42,7 +48,8 @@ class NativeMessages:
                     f"subject {envelope.schema.subject} does not belong on the topic of {self._subject}"
                 )
             contract = self._registry[envelope.schema]
-            datum = native_datum(message.data, message.attributes, self._may_be_compressed)
+            data = message.data or self._large.take(message, ahead)
+            datum = native_datum(data, message.attributes, self._may_be_compressed)
         except MalformedEnvelopeError as error:
             raise RefusedError(Reason.MALFORMED_ENVELOPE, str(error)) from error
         except UnknownSchemaError as error:
@@ -72,11 +79,12 @@ class NativeMessages:
             if (
                 not ((writer and time and source) and event_id and event_id.isascii() and len(event_id) <= MAX_ID_BYTES)
                 or CONTENT_ENCODING in attributes
+                or not payload
             ):
                 if room < 0:
                     return opened, index
                 try:
-                    writer, event_id, time, source, payload = self.check(message)  # type: ignore[assignment]
+                    writer, event_id, time, source, payload = self.check(message, islice(messages, index + 1, None))  # type: ignore[assignment]
                 except RefusedError as error:
                     refusals.append(Refusal(index, error.reason, error.detail))
                     continue

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
+from headrace.schemas.data_reference import DATAREF, DATAREF_SHA256
 from headrace.schemas.envelope import CONTENT_ENCODING
 from headrace.schemas.errors import UndecodableError
 from headrace.schemas.message_rules.encoding_words import COMPRESSIBLE, setting
 from headrace.steps.decode.payload_layers import unpack
+
+_AROUND: Final = frozenset({CONTENT_ENCODING, DATAREF, DATAREF_SHA256})
 
 
 def native_datum(data: bytes, attributes: Mapping[str, str], may_be_compressed: bool) -> bytes:
@@ -28,6 +32,6 @@ def native_datum(data: bytes, attributes: Mapping[str, str], may_be_compressed: 
     return unpack(data, COMPRESSIBLE, {CONTENT_ENCODING: named})
 
 
-def without_compression(attributes: Mapping[str, str]) -> dict[str, str]:
-    """Return the attributes of the same message with an uncompressed payload."""
-    return {name: value for name, value in attributes.items() if name != CONTENT_ENCODING}
+def of_bare_datum(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Return the attributes of the same message with the datum as its data: uncompressed, and in no bucket."""
+    return {name: value for name, value in attributes.items() if name not in _AROUND}
