@@ -6,12 +6,14 @@ import gzip
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from headrace.core.message import Message
 from headrace.dead_letters.edit_event import LetterChange, edit_event
 from headrace.dead_letters.explain import explain
 from headrace.dead_letters.explanation import Explanation
 from headrace.dead_letters.letter import Letter
+from headrace.dead_letters.merge_patch import EditError
 from headrace.dead_letters.replay_requests import to_message
 from headrace.schemas.envelope import SchemaRef, to_micros
 from headrace.schemas.registry import Contract, Registry
@@ -96,6 +98,24 @@ def test_an_edited_event_is_written_without_compression() -> None:
     assert "content-encoding" not in edited.attributes
     assert edited.data == encode(ALLOWING, {**EVENT, "number": 8})
     assert row_of(edited, ALLOWING)["number"] == 8
+
+
+def test_a_letter_whose_payload_lies_in_a_bucket_says_so_and_takes_a_whole_event() -> None:
+    registry = Registry({ALLOWING.ref: ALLOWING})
+    reference = {"ce-dataref": "gs://acme-large/x", "ce-datarefsha256": "0" * 64}
+    plain = a_letter("m1", ALLOWING, data=b"")
+    letter = a_letter("m1", ALLOWING, data=b"", attributes={**plain.attributes, **reference})
+    found = explained(letter, ALLOWING)
+    assert found.stop is not None
+    assert "lies in a bucket" in found.stop.why
+    assert found.would_decode.reason == "unreadable_reference"
+    with pytest.raises(EditError, match=r"lies in a bucket, in the object that ce-dataref names.*--payload"):
+        edit_event(letter, LetterChange(patch={"number": 8}), registry)
+
+    whole = {"text": "short", "number": 9, "at": "2026-03-14T15:09:26.535Z"}
+    edited = edit_event(letter, LetterChange(payload=whole), registry).letter
+    assert "ce-dataref" not in edited.attributes
+    assert row_of(edited, ALLOWING)["number"] == 9
 
 
 def test_a_change_of_attributes_keeps_the_bytes() -> None:
