@@ -71,6 +71,7 @@ _KINDS: Final[dict[str, Kind]] = {
     ),
     "metrics": _once("metrics", "project", _PROJECT),
     "staging": _once("staging", "storage_bucket", ("bucket", "google_storage_bucket.staging[0].name")),
+    "large_events": ("storage_bucket", "var.large_event_buckets", [("bucket", "each.value[1]")]),
     "images": _once(
         "images",
         "artifact_registry_repository",

@@ -66,6 +66,16 @@ resource "google_pubsub_topic_iam_member" "publisher_existing_topics" {
   depends_on = [google_service_account.headrace]
 }
 
+resource "google_storage_bucket_iam_member" "publisher_large_events" {
+  for_each = { for pair in setproduct(local.members.publisher, var.large_event_buckets) : join(" ", pair) => pair }
+
+  bucket = each.value[1]
+  role   = "roles/storage.objectCreator"
+  member = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
 resource "google_project_iam_custom_role" "job_project" {
   project     = var.project
   role_id     = "headrace_job_project"
@@ -231,6 +241,16 @@ resource "google_secret_manager_secret_iam_member" "job_masking_key" {
   secret_id = google_secret_manager_secret.keys["masking"].secret_id
   role      = "roles/secretmanager.secretAccessor"
   member    = each.value[0]
+
+  depends_on = [google_service_account.headrace]
+}
+
+resource "google_storage_bucket_iam_member" "job_large_events" {
+  for_each = { for pair in setproduct(local.members.job, var.large_event_buckets) : join(" ", pair) => pair }
+
+  bucket = each.value[1]
+  role   = "roles/storage.objectViewer"
+  member = each.value[0]
 
   depends_on = [google_service_account.headrace]
 }

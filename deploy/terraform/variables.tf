@@ -78,6 +78,12 @@ variable "validate_at_topic" {
   default     = false
 }
 
+variable "large_event_buckets" {
+  description = "Names of existing buckets with payloads of large events: applications upload, the job reads. Give each a lifecycle rule that deletes objects later than topics and dead letters are kept, such as after 60 days."
+  type        = list(string)
+  default     = []
+}
+
 variable "dataflow" {
   description = "Whether the job runs on Dataflow, and needs a bucket, a repository of images and workers"
   type        = bool

@@ -37,6 +37,7 @@ class Job:
     masking_key: Key
     masking_key_version: str
     routes: Routes = field(default_factory=Routes)
+    large_events: tuple[str, ...] = ()
 
     @property
     def transforms(self) -> bool:
@@ -72,6 +73,7 @@ def job_for(settings: Settings, registry: Registry, masking_key: Key, clock: Cal
         masking_key=masking_key,
         masking_key_version=settings.masking_key_version,
         routes=names.routes,
+        large_events=settings.large_events,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -10,6 +11,7 @@ import apache_beam as beam
 from headrace.backfill.file_rounds import Task
 from headrace.backfill.preparer import line_decoder
 from headrace.beam import coders  # noqa: F401 registers the coders
+from headrace.beam.bucket_decoder import bucket_decoder
 from headrace.beam.decode_dofn import Decode
 from headrace.beam.deduplicate_and_append import WriteOptions, WriteRows
 from headrace.beam.deduplicate_for_load import DeduplicateForLoad
@@ -33,7 +35,8 @@ def ingest(messages: beam.PCollection[Any], job: Job, sealing: Key) -> None:
 
     The graph has only the names of keys; workers read the keys.
     """
-    prepared = _prepare(messages, job, sealing, Decoder)
+    decoder = partial(bucket_decoder, job.large_events) if job.large_events else Decoder
+    prepared = _prepare(messages, job, sealing, decoder)
     written = prepared.batches | "Write" >> WriteRows(_write_options(job, sealing))
     written.dead_letters | "PublishUnwritable" >> PublishDeadLetters(job.dead_letter_topic, job.sender)
 

@@ -105,6 +105,14 @@ def test_an_envelope_within_the_payload_needs_no_attribute() -> None:
     assert "headers" not in message_of(a_contract(N, envelope={"kind": "attributes", "id": "message_id"}))
 
 
+def test_a_message_that_may_be_compressed_may_have_the_attribute() -> None:
+    packed = {"kind": "datum", "compression": "content-encoding"}
+    for envelope in (None, {"kind": "attributes", "id": "message_id"}):
+        headers = message_of(a_contract(N, encoding=packed, envelope=envelope))["headers"]
+        assert "zstd" in headers["properties"]["content-encoding"]["enum"]
+        assert "content-encoding" not in headers.get("required", [])
+
+
 @pytest.mark.parametrize(
     ("encoding", "schema", "type_"),
     [

@@ -228,7 +228,7 @@ BROKEN: dict[str, tuple[bytes, str, int | None, str]] = {
         "a block of another size than it says",
     ),
     "bytes too many": (GOOD + b"\x00\x00", "", len(GOOD), "2 bytes follow the last field"),
-    "larger than allowed": (GOOD + bytes(1_048_576), "", None, "larger than 1048576 bytes"),
+    "larger than allowed": (GOOD + bytes(16_777_216), "", None, "larger than 16777216 bytes"),
     "gzip": (gzip.compress(GOOD, mtime=0), "code", 0, "a negative length"),
     "JSON text": (b'{"code": "AB", "paid": true}', "code", 0, "a negative length"),
 }  # fmt: skip

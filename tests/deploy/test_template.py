@@ -45,8 +45,8 @@ FILE = "gs://a-bucket/templates/headrace.json"
 WITH_GCLOUD = pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed")
 GIVEN_BY_GCLOUD = {"project", "dataflow"}  # the launch itself says them
 IN_THE_IMAGE = {"contracts"}
-# The first two are resolved before the launch. A template has only subscriptions of its own names.
-NOT_OF_A_JOB_ON_DATAFLOW = EMBEDDED_ALONE | {"profile", "production", "topics", "subscriptions"}
+# The first two are resolved before the launch. A template has only subscriptions of its own names, and no large events.
+NOT_OF_A_JOB_ON_DATAFLOW = EMBEDDED_ALONE | {"profile", "production", "topics", "subscriptions", "large_events"}
 
 
 def settings(**changed: Any) -> Settings:
@@ -72,6 +72,11 @@ def test_every_setting_is_a_parameter_or_declared_not_to_be_one() -> None:
     classified = [frozenset(PARAMETERS), GIVEN_BY_GCLOUD, IN_THE_IMAGE, NOT_OF_A_JOB_ON_DATAFLOW]
     assert set[str]().union(*classified) == set(Settings.model_fields)
     assert sum(map(len, classified)) == len(Settings.model_fields)
+
+
+def test_a_template_refuses_a_job_that_reads_buckets() -> None:
+    with pytest.raises(SettingsError, match="large_events: a Flex Template has no parameter for it"):
+        run_command(settings().model_copy(update={"large_events": ("gs://acme-large",)}))
 
 
 def test_a_value_that_is_taken_here_is_taken_at_the_launch() -> None:

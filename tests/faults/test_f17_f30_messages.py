@@ -210,7 +210,7 @@ def test_f30_rows_over_the_limit_and_batches_over_the_limit(world: World) -> Non
     mix = world.mix
     small = [mix.flight() for _ in range(30)]
     wide = [mix.flight(tail_number="w" * 250_000) for _ in range(60)]
-    over = mix.flight(outcome="undecodable_payload", tail_number="o" * 9_200_000)  # a payload is 1 MiB at most
+    over = mix.flight(outcome="row_too_large", tail_number="o" * 9_200_000)  # a request has 9 MB at most
     for message in [*small, over, *wide]:
         world.publish([message])
     world.check(world.settle(world.start(round_messages="1000")))

@@ -56,6 +56,15 @@ def test_rows_are_written_once_and_kept_for_their_days_the_old_ones_at_half_the_
     assert "BigQuery storage, old" not in items(replace(LOAD, kept_days=90))
 
 
+def test_events_that_no_message_holds_are_in_a_bucket_for_sixty_days() -> None:
+    found = items(replace(LOAD, event_bytes=12_000_000))
+    message = 256 + envelope_bytes() + 37
+    assert found["Pub/Sub"].quantity == pytest.approx(100 * MONTH_SECONDS * 2 * message / TIB)
+    assert found["Bucket, uploads"].quantity == found["Bucket, downloads"].quantity == 100 * MONTH_SECONDS / 1000
+    assert found["Bucket, storage"].quantity == pytest.approx(100 * MONTH_SECONDS * 12_000_000 / GIB * 60 / 30.4375)
+    assert "Bucket, storage" not in items(replace(LOAD, event_bytes=9_000_000))
+
+
 def test_what_is_free_costs_nothing() -> None:
     assert items(LOAD)["BigQuery queries"].usd == pytest.approx(2 * 6.25)
     assert items(replace(LOAD, queried_tib=0.5))["BigQuery queries"].usd == 0

@@ -158,14 +158,14 @@ def test_a_payload_of_another_contract_is_refused(reading: Reading) -> None:
 @pytest.mark.parametrize(("extra", "good"), [(0, True), (1, False)], ids=["the largest", "one byte more"])
 def test_a_payload_has_a_largest_size(reading: Reading, extra: int, good: bool) -> None:
     contract = a_contract(("blob", "bytes"))
-    rest = len(encode(contract, {"blob": bytes(1_000_000), "at": MOMENT})) - 1_000_000
+    rest = len(encode(contract, {"blob": bytes(9_000_000), "at": MOMENT})) - 9_000_000
     payload = encode(contract, {"blob": bytes(MAX_PAYLOAD_BYTES - rest + extra), "at": MOMENT})
 
     assert len(payload) == MAX_PAYLOAD_BYTES + extra
     if good:
         assert reading.decode(contract, payload)["at"] == MICROS
     else:
-        with pytest.raises(UndecodableError, match=r"^larger than 1048576 bytes$"):
+        with pytest.raises(UndecodableError, match=r"^larger than 16777216 bytes$"):
             reading.decode(contract, payload)
 
 

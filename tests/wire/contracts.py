@@ -122,6 +122,7 @@ CONTRACTS: Final = (
     _contract("parcel_moved", *_PARCEL, *_NEWER, version=2),
     _contract("note_taken", *_NOTE),
     _contract("note_kept", *_NOTE, encoding="datum"),
+    _contract("note_sent", *_NOTE, encoding={"kind": "datum", "compression": "content-encoding"}),
 )
 
 

@@ -12,7 +12,7 @@ from tests.wire.messages import TIME, Runs, Vector, a_refusal, a_row
 from tests.wire.values_of_types import DECIMALS
 from tests.wire.wrong_fields import vectors_of_fields
 
-MOST_BYTES: Final = 1_048_576
+MOST_BYTES: Final = 16_777_216
 MOST_ITEMS: Final = 100_000
 
 
@@ -55,18 +55,17 @@ def _large() -> Iterator[Vector]:
         PARCEL,
         payload=items,
     )
-    rest = before + fields["stops"] + after
-    length = MOST_BYTES + 1 - len(rest) - len(varint(MOST_BYTES - len(rest)))
-    text: Runs = [(varint(length), 1), (b"p", length), (rest, 1)]
-    assert sum(len(data) * times for data, times in text) == MOST_BYTES + 1
+    # 129 blocks of zstd that each repeat one byte: 128 KiB of it, and one byte in the last.
+    blocks: Runs = [(b"\x28\xb5\x2f\xfd\0\x70", 1), (b"\2\0\x10p", MOST_BYTES >> 17), (b"\x0b\0\0p", 1)]
     yield a_refusal(
         "payload-too-large",
-        "A payload has at most 1,048,576 bytes; this one has one more.",
+        "A payload has at most 16,777,216 bytes when it is uncompressed; this one has one more.",
         "undecodable_payload",
-        f"larger than {MOST_BYTES} bytes",
-        SUBJECT,
-        PARCEL,
-        payload=text,
+        f"larger than {MOST_BYTES} bytes when it is uncompressed",
+        "note_sent",
+        {"title": "", "text": "", "author": ""},
+        payload=blocks,
+        content_encoding="zstd",
     )
 
 
@@ -87,6 +86,46 @@ def _ambiguous() -> Iterator[Vector]:
     yield a_row("payload-of-a-note", "A usual note is no such payload.", "note_taken", note | {"title": "Monday"})
 
 
+def _compressed() -> Iterator[Vector]:
+    note = {"title": "Monday", "text": "rain " * 60, "author": "Ada"}
+    plain = datum(schema_of("note_sent", 1), {"at": TIME, **note})
+    # A frame of zstd (RFC 8878) with one raw block, the same for every version of the library.
+    frame = b"\x28\xb5\x2f\xfd\x60" + (len(plain) - 256).to_bytes(2, "little")
+    frame += (len(plain) << 3 | 1).to_bytes(3, "little") + plain
+    yield a_row(
+        "payload-of-zstd",
+        "Where the contract allows it, the attribute content-encoding says that the payload is compressed.",
+        "note_sent",
+        note,
+        payload=frame,
+        content_encoding="zstd",
+    )
+    yield a_row(
+        "payload-not-compressed", "The same contract takes payloads that are not compressed.", "note_sent", note
+    )
+    for name, subject, payload, shows, detail in (
+        ("cut-zstd", "note_sent", frame[:-1], "A compressed payload is whole.", "not whole frames of zstd"),
+        ("no-zstd", "note_sent", plain, "The attribute is true.", "not whole frames of zstd"),
+        (
+            "zstd-not-allowed",
+            "note_taken",
+            frame,
+            "Other contracts allow no compression.",
+            "the contract does not allow that",
+        ),
+    ):
+        yield a_refusal(
+            f"payload-{name}",
+            shows,
+            "undecodable_payload",
+            detail,
+            subject,
+            note,
+            payload=payload,
+            content_encoding="zstd",
+        )
+
+
 def _padded() -> Iterator[Vector]:
     values = DECIMALS | {"money": "-0.05"}
     fields = fields_of(schema_of("decimals_seen", 1), {"at": TIME, **values})
@@ -97,5 +136,5 @@ def _padded() -> Iterator[Vector]:
 
 def vectors_of_payloads() -> Iterator[Vector]:
     """Yield the vectors of payloads."""
-    for each in (vectors_of_fields, _wrong_wholes, _large, _ambiguous, _padded):
+    for each in (vectors_of_fields, _wrong_wholes, _large, _ambiguous, _compressed, _padded):
         yield from each()

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid5
 
 import pytest
+from zstandard import ZstdDecompressor
 
 from headrace.core.dead_letter import Reason
 from headrace.schemas.identity import NAMESPACE
@@ -65,6 +66,8 @@ def test_the_page_describes_every_key_of_a_vector() -> None:
 @pytest.mark.parametrize("vector", named(READABLE))
 def test_fastavro_reads_the_values_of_the_row(vector: dict[str, Any]) -> None:
     schema, payload = schema_of(vector["subject"], vector["version"]), payload_of(vector)
+    if vector["attributes"].get("content-encoding") == "zstd":
+        payload = ZstdDecompressor().decompress(payload)
 
     value, length = read(schema, payload)
 

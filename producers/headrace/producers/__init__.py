@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from headrace.producers.async_event_producer import AsyncEventProducer
     from headrace.producers.config import ProducerConfigError
-    from headrace.producers.errors import CredentialsError, MessageTooLargeError, ProducerClosedError
+    from headrace.producers.errors import (
+        CredentialsError,
+        LargeEventError,
+        MessageTooLargeError,
+        ProducerClosedError,
+    )
     from headrace.producers.event_producer import EventProducer
     from headrace.producers.in_flight import PublishError
     from headrace.producers.publisher import Publisher, PubSubPublisher
@@ -24,6 +29,7 @@ __all__ = [
     "Delivery",
     "EventProducer",
     "InvalidEventError",
+    "LargeEventError",
     "MessageTooLargeError",
     "ProducerClosedError",
     "ProducerConfigError",
@@ -40,6 +46,7 @@ _MODULES: Final = {
     "Delivery": "headrace.producers.reports",
     "EventProducer": "headrace.producers.event_producer",
     "InvalidEventError": "headrace.schemas",
+    "LargeEventError": "headrace.producers.errors",
     "MessageTooLargeError": "headrace.producers.errors",
     "ProducerClosedError": "headrace.producers.errors",
     "ProducerConfigError": "headrace.producers.config",

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from headrace.producers.async_room import AsyncRoom
+from headrace.producers.compression import COMPRESS_FROM
 from headrace.producers.config import ProducerConfig
 from headrace.producers.contract_sources import ContractSource, read_contracts
 from headrace.producers.event_messages import EventObject, utc_now
@@ -36,13 +37,16 @@ class AsyncProducerOptions(TypedDict, total=False):
     on_error: OnError | None
     tracer: Tracer | None
     sequence: bool
+    compress_from: int | None
+    large_events: str | None
 
 
 class AsyncEventProducer:
     """Publishes events as :class:`producers.EventProducer` does, from coroutines of one event loop at a time.
 
     At most *max_outstanding_messages* and *max_outstanding_bytes* are unconfirmed. They may not be above the limits of
-    *publisher*, which else would block the loop. Use it as an asynchronous context manager, or await ``close()``.
+    *publisher*, which else would block the loop. The other options are those of ``EventProducer``; a large event is
+    uploaded in a thread. Use it as an asynchronous context manager, or await ``close()``.
     """
 
     def __init__(
@@ -58,6 +62,8 @@ class AsyncEventProducer:
         on_error: OnError | None = None,
         tracer: Tracer | None = None,
         sequence: bool = False,
+        compress_from: int | None = COMPRESS_FROM,
+        large_events: str | None = None,
     ) -> None:
         self._core = ProducerCore(
             publisher,
@@ -67,6 +73,8 @@ class AsyncEventProducer:
             reporter=Reporter(on_delivery, on_error),
             tracer=tracer,
             sequence=sequence,
+            compress_from=compress_from,
+            large_events=large_events,
         )
         self._limits = Limits(max_outstanding_messages, max_outstanding_bytes)
         self._start_afresh()
@@ -112,6 +120,8 @@ class AsyncEventProducer:
         """
         bridge = self._bridge_here()
         message = self._core.make(subject, fields, event_id, ordering_key)
+        if self._core.is_large(message):
+            message = await asyncio.to_thread(self._core.upload, message)
         size = message.size
         if not self._room.try_take(size):
             self._core.publisher.flush()  # a batch that waits to be filled would hold the room

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from headrace.producers.bucket_client import open_storage
 from headrace.producers.config import ProducerConfigError
 from headrace.schemas.bucket_folder import BucketFolder, bucket_folder
 from headrace.schemas.folder import MAX_FILE_BYTES, SUFFIX
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 ContractSource: TypeAlias = Registry | Path | str | ModuleType
 
 
-def read_contracts(source: ContractSource, open_storage: Callable[[], storage.Client] | None = None) -> Registry:
+def read_contracts(source: ContractSource, open_client: Callable[[], storage.Client] | None = None) -> Registry:
     """Return the contracts of *source*.
 
     *source* is a folder, such as ``"contracts"``; a package that contains the files, such as the module
     ``acme.contracts``; a folder in a bucket, such as ``"gs://acme-schemas/orders"``, which needs
-    ``headrace-producers[bucket]``; or a registry that is read already. *open_storage* opens the client of a bucket.
+    ``headrace-producers[bucket]``; or a registry that is read already. *open_client* opens the client of a bucket.
 
     Raises:
         ContractError: a contract is refused, or the place has no contract.
@@ -37,11 +38,11 @@ def read_contracts(source: ContractSource, open_storage: Callable[[], storage.Cl
         with as_file(files(source)) as folder:
             return Registry.load(folder)
     if isinstance(source, str) and source.startswith("gs://"):
-        return _read_bucket(source, open_storage or _open_storage)
+        return _read_bucket(source, open_client or (lambda: open_storage("contracts")))
     return Registry.load(Path(source))
 
 
-def _read_bucket(address: str, open_storage: Callable[[], storage.Client]) -> Registry:
+def _read_bucket(address: str, open_client: Callable[[], storage.Client]) -> Registry:
     import tempfile
 
     from google.api_core.exceptions import GoogleAPIError
@@ -51,7 +52,7 @@ def _read_bucket(address: str, open_storage: Callable[[], storage.Client]) -> Re
         raise ProducerConfigError(f"contracts: {address}: not the address of a bucket; write gs://BUCKET/FOLDER")
     with tempfile.TemporaryDirectory(prefix="headrace-contracts-") as folder:
         try:
-            _download(open_storage(), place, Path(folder))
+            _download(open_client(), place, Path(folder))
         except GoogleAPIError as error:
             raise ProducerConfigError(
                 f"contracts: {address}: cannot be read ({type(error).__name__}); check that the bucket exists and that "
@@ -68,13 +69,3 @@ def _download(client: storage.Client, place: BucketFolder, folder: Path) -> None
         name = blob.name.removeprefix(place.prefix)
         if name.endswith((SUFFIX, *SIDECARS)):
             (folder / name).write_bytes(blob.download_as_bytes(end=MAX_FILE_BYTES))
-
-
-def _open_storage() -> Any:
-    try:
-        from google.cloud import storage
-    except ImportError:
-        raise ProducerConfigError(
-            "contracts: a bucket needs Google's client; run pip install 'headrace-producers[bucket]'"
-        ) from None
-    return storage.Client(project="not-asked")  # which project it names does not matter for objects

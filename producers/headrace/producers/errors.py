@@ -15,3 +15,7 @@ class MessageTooLargeError(HeadraceError, ValueError, error_code="HR-212", exit_
 
 class CredentialsError(HeadraceError, RuntimeError, error_code="HR-220", exit_code=Exit.PERMISSION):
     """Google's credentials are missing or cannot be read. The text gives the remedy. Nothing was sent."""
+
+
+class LargeEventError(HeadraceError, RuntimeError, error_code="HR-221", exit_code=Exit.UNREACHABLE):
+    """A large event could not be uploaded, so it was not published. The text names the bucket and the remedy."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 import uuid_utils
 
+from headrace.producers.compression import COMPRESS_FROM, PayloadCompression
 from headrace.schemas import Contract, Envelope, Registry
 from headrace.schemas.annotations import IdRule
 from headrace.schemas.encode_event import encode_event, load_encoder
@@ -55,10 +56,20 @@ class EventMessage(NamedTuple):
 
 
 class EventMessages:
-    """Makes messages of the newest contracts in *registry*. *source* becomes ``ce-source``. Thread-safe."""
+    """Makes messages of the newest contracts in *registry*. *source* becomes ``ce-source``. Thread-safe.
 
-    def __init__(self, registry: Registry, source: str, now: Callable[[], datetime] = utc_now) -> None:
+    Payloads of *compress_from* bytes and more are compressed where the contract allows it; None compresses none.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        source: str,
+        now: Callable[[], datetime] = utc_now,
+        compress_from: int | None = COMPRESS_FROM,
+    ) -> None:
         self._registry = registry
+        self._compression = PayloadCompression((registry.latest(each) for each in registry.subjects), compress_from)
         self._source = _short_text(source, "source", 'name the application that publishes, such as "/checkout"')
         self._now = now
         load_encoder()
@@ -78,7 +89,10 @@ class EventMessages:
         if ordering_key is not None:
             key = _short_text(ordering_key, "ordering_key", "leave it out for any order")
             attributes["ce-partitionkey"] = key
-        return EventMessage(contract.subject, event.datum, attributes, key)
+        data = event.datum
+        if subject in self._compression.subjects:
+            data = self._compression.compressed(data, attributes)
+        return EventMessage(contract.subject, data, attributes, key)
 
     def _envelope(self, contract: Contract, event: Mapping[str, Any], event_id: str | None) -> Envelope:
         if event_id is not None:

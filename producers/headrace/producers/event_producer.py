@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from headrace.producers.compression import COMPRESS_FROM
 from headrace.producers.config import ProducerConfig
 from headrace.producers.contract_sources import ContractSource, read_contracts
 from headrace.producers.event_messages import EventObject, utc_now
@@ -29,6 +30,8 @@ class ProducerOptions(TypedDict, total=False):
     on_delivery: OnDelivery | None
     on_error: OnError | None
     tracer: Tracer | None
+    compress_from: int | None
+    large_events: str | None
     outbox: Outbox | Path | str | None
     sequence: bool
 
@@ -51,6 +54,13 @@ class EventProducer:
     and do not wait in them for other events. *tracer* of OpenTelemetry starts a span for each event, and puts its
     context into the attribute ``traceparent``.
 
+    Payloads of *compress_from* bytes and more are compressed with zstd if the contract allows it, and if that makes
+    them smaller. It needs ``headrace-producers[compression]``. None compresses nothing.
+
+    With *large_events*, the folder of a bucket such as ``"gs://acme-large/orders"``, payloads of more than 9,000,000
+    bytes are uploaded there, and the message has a reference to the object. ``publish`` waits for the upload, also
+    before an event is put into the outbox. It needs ``headrace-producers[bucket]``.
+
     With *outbox*, a file or an :class:`producers.outbox.Outbox`, events are durable: ``publish`` returns when the event
     is committed in that file, and a thread sends it from there.
 
@@ -68,6 +78,8 @@ class EventProducer:
         on_delivery: OnDelivery | None = None,
         on_error: OnError | None = None,
         tracer: Tracer | None = None,
+        compress_from: int | None = COMPRESS_FROM,
+        large_events: str | None = None,
         outbox: Outbox | Path | str | None = None,
         sequence: bool = False,
     ) -> None:
@@ -78,6 +90,8 @@ class EventProducer:
             now=now,
             reporter=Reporter(on_delivery, on_error),
             tracer=tracer,
+            compress_from=compress_from,
+            large_events=large_events,
             outbox=None if outbox is None else _started(outbox, publisher),
             sequence=sequence,
         )
@@ -143,15 +157,20 @@ class EventProducer:
         Raises:
             UnknownSchemaError: no contract for *subject*.
             InvalidEventError: a field does not fit its type, a value's own code raises an error, or the event is larger
-                than 1 MiB; names the field, the value's type and the remedy. Nothing was sent.
+                than 16 MiB; names the field, the value's type and the remedy. Nothing was sent.
+            ProducerConfigError: the contract allows compression, and the package for it is not installed.
             ValueError: *event_id* or *ordering_key* is not a text of 1 to 1,024 bytes; or the contract does not trust
                 ids, and *event_id* is not the one that its identity gives; or *durable* is True without an outbox.
             CredentialsError: Google's credentials are missing or cannot be read.
+            LargeEventError: a large event could not be uploaded. The event was not accepted.
             OutboxFullError: the outbox had no room in time. The event was not accepted.
             OutboxError: the outbox cannot be written. The event was not accepted.
             ProducerClosedError: the producer is closed.
         """
-        return self._core.send(self._core.make(subject, fields, event_id, ordering_key), durable)
+        message = self._core.make(subject, fields, event_id, ordering_key)
+        if self._core.is_large(message):
+            message = self._core.upload(message)
+        return self._core.send(message, durable)
 
     def stats(self) -> ProducerStats:
         """Return how many events of this process were accepted, confirmed, failed and refused so far."""

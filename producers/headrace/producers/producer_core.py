@@ -13,6 +13,7 @@ from headrace.errors import HeadraceError
 from headrace.producers.errors import ProducerClosedError
 from headrace.producers.event_messages import EventMessage, EventMessages, EventObject
 from headrace.producers.in_flight import InFlight, OutcomeCounter
+from headrace.producers.large_events import MAX_INLINE_BYTES, LargeEvents, check_fits
 from headrace.producers.publisher import Publisher
 from headrace.producers.reports import ProducerStats, Reporter
 from headrace.producers.sequences import EventNumbers
@@ -40,6 +41,8 @@ class ProducerCore:
         now: Callable[[], datetime],
         reporter: Reporter,
         tracer: Tracer | None,
+        compress_from: int | None,
+        large_events: str | None,
         outbox: Outbox | None = None,
         sequence: bool = False,
     ) -> None:
@@ -48,7 +51,8 @@ class ProducerCore:
         self.is_closed = False
         self._outbox = outbox
         self._durable = OutcomeCounter()
-        self._messages = EventMessages(registry, source, now)
+        self._messages = EventMessages(registry, source, now, compress_from)
+        self._large = None if large_events is None else LargeEvents(large_events)
         self._reporter = reporter
         self._spans = None if tracer is None else _spans(tracer)
         self._refused = 0
@@ -69,9 +73,18 @@ class ProducerCore:
             self._refused += 1
             raise
 
+    def is_large(self, message: EventMessage) -> bool:
+        """Return whether the payload of *message* is uploaded before it is sent."""
+        return self._large is not None and len(message.data) > MAX_INLINE_BYTES
+
+    def upload(self, message: EventMessage) -> EventMessage:
+        """Return a large *message* with a reference to its payload; blocks until that is uploaded."""
+        return message if self._large is None else self._large.upload(message)
+
     def send(self, message: EventMessage, durable: bool | None = None) -> Future[str]:
         """Publish *message*, by the outbox if there is one and *durable* is not False; the outcome is reported."""
         self._check_open()  # again: a coroutine may have waited for room
+        check_fits(message)
         goes_by_outbox = self._outbox is not None and durable is not False
         if durable and not goes_by_outbox:
             raise ValueError("durable: this producer has no outbox; make it with EventProducer(outbox=...)")

@@ -11,6 +11,7 @@ from typing import Any
 
 import fastavro
 
+from headrace.producers.compression import uncompressed
 from headrace.producers.contract_sources import ContractSource, read_contracts
 from headrace.producers.event_producer import EventProducer
 from headrace.schemas import Envelope, Registry
@@ -127,11 +128,15 @@ def _mismatch(
 
 def _as_json(message: PublishedMessage, registry: Registry) -> dict[str, Any]:
     contract = registry[Envelope.from_attributes(message.attributes).schema]
-    fields = fields_to_json(contract.record, contract.decode(message.data))
+    fields = fields_to_json(contract.record, contract.decode(_datum(message)))
     return {"contract": contract.ref.short, "fields": fields}
+
+
+def _datum(message: PublishedMessage) -> bytes:
+    return uncompressed(message.data, message.attributes)
 
 
 def _decode(message: PublishedMessage, registry: Registry) -> dict[str, Any]:
     schema = registry[Envelope.from_attributes(message.attributes).schema].avro
-    decoded: Any = fastavro.schemaless_reader(io.BytesIO(message.data), schema, None)
+    decoded: Any = fastavro.schemaless_reader(io.BytesIO(_datum(message)), schema, None)
     return dict(decoded)

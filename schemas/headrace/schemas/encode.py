@@ -17,7 +17,7 @@ def encode(contract: Contract, fields: Mapping[str, Any], schema: Any = None) ->
     """Encode *fields* as :func:`headrace.schemas.validate.validate` returns them, by *schema* or the contract's own.
 
     Raises:
-        InvalidEventError: Avro cannot hold the fields, or they are larger than 1 MiB; never contains a value.
+        InvalidEventError: Avro cannot hold the fields, or they are larger than 16 MiB; never contains a value.
     """
     whole = schema is None and contract.encoder
     data = guarded(contract, lambda: whole(fields) if whole else _by_fastavro(fields, schema or contract.avro))

@@ -24,7 +24,7 @@ def encode_event(contract: Contract, fields: object) -> EncodedEvent:
     The compiled module encodes what it is sure of. Everything else is for pure Python, which also makes every error.
 
     Raises:
-        InvalidEventError: a value does not fit, or the event is larger than 1 MiB; names the first one, never a value.
+        InvalidEventError: a value does not fit, or the event is larger than 16 MiB; names the first one, never a value.
     """
     known = contract.event_encoder and contract.event_encoder(fields)
     if known is not None:

@@ -17,6 +17,7 @@ from headrace.schemas.times import read_instant
 
 SPEC_VERSION = "1.0"  # of CloudEvents; another version may give the same names another meaning
 CONTENT_TYPE = "application/avro"
+CONTENT_ENCODING = "content-encoding"  # the attribute of a compressed payload, where the contract allows these
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 

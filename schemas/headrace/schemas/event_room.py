@@ -11,7 +11,7 @@ from typing import Final
 
 from headrace.schemas.errors import InvalidEventError
 
-MAX_EVENT_BYTES: Final = 1_048_576
+MAX_EVENT_BYTES: Final = 16_777_216
 _COUNTS: Final = 2  # times that a byte may be counted: as an item, and as a field of it
 
 _left: Final[ContextVar[list[int] | None]] = ContextVar("bytes that the event may still have", default=None)

@@ -6,7 +6,7 @@
 #include "text.h"
 
 /* The limits of the strict decoder in Python, too: schemas/headrace/schemas/shared_constants.py compares them. */
-enum { MAX_DEPTH = 32, MAX_ITEMS = 100000, MAX_PAYLOAD = 1048576, MAX_WIDTH = 16777216 };
+enum { MAX_DEPTH = 32, MAX_ITEMS = 100000, MAX_PAYLOAD = 16777216, MAX_WIDTH = 16777216 };
 enum { MAX_OPEN = 3 * MAX_DEPTH }; /* arrays, maps, unions and members around one value */
 #define LIMITS(X) X(MAX_DEPTH) X(MAX_ITEMS) X(MAX_PAYLOAD) X(MAX_WIDTH)
 

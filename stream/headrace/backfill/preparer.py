@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from headrace.backfill.backfill_errors import BackfillError
 from headrace.backfill.line_events import BadLine
@@ -22,11 +22,11 @@ from headrace.steps.decode.opened_messages import OpenedMessage, RefusedError
 class LineMessages(NativeMessages):
     """Reader of the envelopes of lines that became messages; it refuses the others."""
 
-    def check(self, message: Message) -> OpenedMessage:
+    def check(self, message: Message, ahead: Iterable[Message] = ()) -> OpenedMessage:
         """Read one envelope; raises RefusedError with the reason if it is invalid."""
         if isinstance(message, BadLine):
             raise RefusedError(Reason.INVALID_LINE, message.problem)
-        return super().check(message)
+        return super().check(message, ahead)
 
 
 def line_decoder(registry: Registry, subject: str) -> Decoder:

@@ -32,7 +32,7 @@ def estimate(
     rate: Annotated[
         float, typer.Option(min=0.001, max=1e9, callback=finite, help="Events a second, on average over the month.")
     ],
-    event_bytes: Annotated[int, typer.Option(min=1, max=1_048_576, help="Bytes of an encoded event.")],
+    event_bytes: Annotated[int, typer.Option(min=1, max=16_777_216, help="Bytes of an encoded event.")],
     row_bytes: Annotated[
         int | None, typer.Option(min=1, max=10_485_760, help="Bytes of a row; default: those of an event, plus 100.")
     ] = None,

@@ -21,6 +21,7 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 
 from headrace.config.dataflow import DataflowSettings
 from headrace.config.file_source import FileSource
+from headrace.config.large_event_folders import check_folder
 from headrace.config.profiles import FILE, Document, SettingsError
 from headrace.config.registry_settings import RegistrySettings
 from headrace.config.setting_origins import PREFIX, Source, Sources
@@ -53,6 +54,7 @@ _TABLES: Final = {  # settings that are tables or lists: a variable has them as 
     "dataflow": '{"region": "europe-west1"}',
     "topics": '{"order_placed": "projects/acme-shop/topics/orders"}',
     "subscriptions": '[{"name": "orders-to-bq", "subject": "order_placed"}]',
+    "large_events": '["gs://acme-large/orders"]',
     "schema_registry": '{"url": "https://registry.example/apis/ccompat/v7"}',
 }
 
@@ -92,6 +94,9 @@ class Settings(BaseSettings):
     )
     subscriptions: tuple[SubscriptionSettings, ...] = Field(
         (), description="existing subscriptions to read, with their subjects; see existing-topics.md"
+    )
+    large_events: tuple[Annotated[str, AfterValidator(check_folder)], ...] = Field(
+        (), description="folders of buckets whose objects messages may refer to; see wire.md"
     )
     pipeline: str = Field("headrace", description="name of this job in dead letters and metrics")
     window: timedelta = Field(timedelta(minutes=1), description="length of an event-time window, such as 1m")

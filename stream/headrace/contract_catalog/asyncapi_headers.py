@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, assert_never
 
-from headrace.schemas.envelope import CONTENT_TYPE, SPEC_VERSION
+from headrace.schemas.envelope import CONTENT_ENCODING, CONTENT_TYPE, SPEC_VERSION
 from headrace.schemas.message_rules.envelope import AttributesId, EnvelopeKind, EnvelopeRules, VersionAttribute
 from headrace.schemas.registry import Contract
 
@@ -26,7 +26,18 @@ def message_headers(contract: Contract) -> dict[str, Any] | None:
             found = _named(rules)
         case _:
             assert_never(rules.kind)
-    return {"type": "object", "properties": found, "required": [*found]} if found else None
+    chosen = _chosen(contract)
+    if not found and not chosen:
+        return None
+    return {"type": "object", "properties": found | chosen, **({"required": [*found]} if found else {})}
+
+
+def _chosen(contract: Contract) -> dict[str, Any]:
+    """Return the attributes that a message may have."""
+    if not contract.options.encodings.may_be_compressed:
+        return {}
+    named = {"type": "string", "description": "How the payload is compressed; absent if it is not."}
+    return {CONTENT_ENCODING: named | {"enum": ["zstd", "gzip", "deflate", "identity"]}}
 
 
 def _of_headrace(contract: Contract) -> dict[str, Any]:

@@ -21,6 +21,7 @@ SUMMARIES: Final[Mapping[Rule, str]] = {
     Rule.PII_SUSPECTED: "A subject without personal data has no field that is called like some.",
     Rule.MASK_WEAKENED: "A mask never shows more of a value than before.",
     Rule.TOKENS_CHANGED: "Equal values keep equal tokens.",
+    Rule.COMPRESSION_CHANGED: "Payloads may be compressed only where every promised reader uncompresses them.",
     Rule.IDENTITY_CHANGED: "Ids of events are made as before.",
     Rule.TABLE_CHANGED: "Rows go to the same table.",
     Rule.PARTITIONING_CHANGED: "A table keeps its partitions, which BigQuery cannot change.",

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     UNKNOWN_SCHEMA = "unknown_schema"
     BLOCKED_SUBJECT = "blocked_subject"  # one of its contracts is invalid; on Dataflow only, which cannot let it wait
     UNDECODABLE_PAYLOAD = "undecodable_payload"
+    UNREADABLE_REFERENCE = "unreadable_reference"  # to a payload in a bucket
     INVALID_LINE = "invalid_line"  # in a file that is backfilled
     TOO_LATE = "too_late"
     IN_THE_FUTURE = "in_the_future"

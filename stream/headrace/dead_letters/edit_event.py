@@ -28,6 +28,7 @@ from headrace.schemas.from_json import fields_from_json
 from headrace.schemas.identity import derive_event_id
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.validate import validate
+from headrace.steps.decode.native_payload import of_bare_datum
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def _attributes(
         claims["ce-time"] = to_rfc3339(moment)
     if "ce-type" in given:
         claims["ce-type"] = contract.subject
-    return {**given, **claims}
+    return {**of_bare_datum(given), **claims}
 
 
 def _derived_id(contract: Contract, registry: Registry, fields: Mapping[str, Any]) -> dict[str, str]:

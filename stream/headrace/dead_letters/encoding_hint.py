@@ -8,8 +8,9 @@ from headrace.dead_letters.format_sniffing import sniff_format
 from headrace.dead_letters.letter_form import LetterForm
 from headrace.dead_letters.nearest_contract import Match, nearest
 from headrace.dead_letters.other_encoding import OtherEncoding, other_encoding
+from headrace.schemas.envelope import CONTENT_ENCODING
 from headrace.schemas.message_rules.encoding import Encoding
-from headrace.schemas.message_rules.encoding_words import listed
+from headrace.schemas.message_rules.encoding_words import COMPRESSIBLE, listed, setting
 from headrace.schemas.notation import Notation
 from headrace.schemas.registry import Registry
 
@@ -55,11 +56,23 @@ def _setting(registry: Registry, subject: str, form: LetterForm, other: OtherEnc
     if form.newest is not None:
         return f"write {form.newest.notation.words(other.setting)} in the newest contract"
     if form.claimed is not None:
-        return "send the datum alone: nothing is around it in Headrace's own envelope, whatever the contract states"
+        return _native_setting(registry, subject, other)
     if subject in registry.subjects:
         return f"write {registry.latest(subject).notation.words(other.setting)} and an envelope in the newest contract"
     in_sidecar = Notation.TOML.words(other.setting)
     return f"write {other.setting} and an envelope in the newest contract ({in_sidecar} in a sidecar)"
+
+
+def _native_setting(registry: Registry, subject: str, other: OtherEncoding) -> str:
+    """Return how Headrace's own envelope can carry a payload."""
+    encoding = other.encoding
+    if not encoding.is_datum or encoding.base64 or encoding.compression is None or subject not in registry.subjects:
+        return "send the datum alone: nothing is around it in Headrace's own envelope, whatever the contract states"
+    newest = registry.latest(subject)
+    attribute = f"send the attribute {CONTENT_ENCODING}={encoding.compression} with it"
+    if newest.options.encodings.may_be_compressed:
+        return attribute
+    return f"write {newest.notation.words(setting(COMPRESSIBLE))} in the newest contract, and {attribute}"
 
 
 def _schema_id(form: LetterForm, match: Match) -> str:

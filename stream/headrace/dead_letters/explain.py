@@ -26,6 +26,7 @@ from headrace.schemas.model import Record
 from headrace.schemas.registry import Contract, Registry
 from headrace.schemas.salvage import salvage
 from headrace.schemas.trace import Leaf, Trace, pii_at, trace
+from headrace.steps.decode.native_payload import of_bare_datum
 from headrace.steps.decode.opened_messages import behind
 from headrace.steps.decode.schema_versions import AskFor, ask_nobody
 
@@ -139,7 +140,7 @@ def _claiming(registry: Registry, match: Match, attributes: Mapping[str, str], f
     """Check the message as if it claimed the contract of *match*, as an edit with ``--as`` writes it."""
     contract = match.contract
     if form.newest is None:
-        claiming = dict(attributes) | {"ce-dataschema": str(contract.ref)}
+        claiming = of_bare_datum(attributes) | {"ce-dataschema": str(contract.ref)}
         if "ce-type" in claiming:
             claiming["ce-type"] = contract.subject
         return would_decode(registry, contract.subject, claiming, form.payload)

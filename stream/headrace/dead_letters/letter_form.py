@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from headrace.core.message import Message
 from headrace.dead_letters.explanation import EnvelopeFault
+from headrace.schemas.data_reference import DATAREF
 from headrace.schemas.envelope import Envelope, SchemaRef
 from headrace.schemas.errors import MalformedEnvelopeError, UndecodableError, UnknownSchemaError
 from headrace.schemas.message_rules.change_events import CHANGE_ATTRIBUTES
@@ -21,6 +22,7 @@ from headrace.steps.decode.cloudevents import STRUCTURED, content_type
 from headrace.steps.decode.empty_payload import empty_payload
 from headrace.steps.decode.mapped_messages import MappedMessages
 from headrace.steps.decode.native_messages import is_native
+from headrace.steps.decode.native_payload import native_datum
 from headrace.steps.decode.opened_messages import GivenTime, RefusedError
 from headrace.steps.decode.payload_layers import Framed, read_header, unpack
 from headrace.steps.decode.schema_versions import AskFor, ask_nobody
@@ -66,7 +68,7 @@ def form_of(registry: Registry, message: Message, ask_for: AskFor = ask_nobody) 
     """Read *message* as far as possible; *ask_for* returns the registry's ids of a subject. Raises nothing."""
     newest = _declaring(registry, message)
     if newest is None:
-        return _native(message)
+        return _native(registry, message)
     return _Reader(MappedMessages(registry, message.subject, ask_for(message.subject)), newest, message).read()
 
 
@@ -80,8 +82,15 @@ def _declaring(registry: Registry, message: Message) -> Contract | None:
     return None if native else newest
 
 
-def _native(message: Message) -> LetterForm:
+def _native(registry: Registry, message: Message) -> LetterForm:
     attributes = message.attributes
+    datum, unread = message.data, None
+    try:
+        if not message.data and DATAREF in attributes:
+            raise UndecodableError("its payload lies in a bucket, in the object that ce-dataref names")
+        datum = native_datum(message.data, attributes, _may_be_compressed(registry, message.subject))
+    except UndecodableError as error:
+        unread = error
     fault = None
     try:
         Envelope.from_attributes(attributes)
@@ -94,13 +103,18 @@ def _native(message: Message) -> LetterForm:
     return LetterForm(
         None,
         message.data,
-        message.data,
+        datum,
         claimed,
         envelope=fault,
+        unread=unread,
         event_id=attributes.get("ce-id"),
         time=attributes.get("ce-time"),
         source=attributes.get("ce-source"),
     )
+
+
+def _may_be_compressed(registry: Registry, subject: str) -> bool:
+    return subject in registry.subjects and registry.latest(subject).options.encodings.may_be_compressed
 
 
 _IN_PAYLOAD: Final = "the envelope is in the payload, and it is invalid"

@@ -24,8 +24,9 @@ Reads = Callable[[bytes, int, Encoding], bool]
 
 
 class OtherEncoding(NamedTuple):
-    """The encoding of a payload, in words: what it looks like, and the setting of a contract, in JSON."""
+    """The *encoding* of a payload, and in words: what it looks like, and the setting of a contract, in JSON."""
 
+    encoding: Encoding
     looks_like: str
     setting: str
 
@@ -40,7 +41,7 @@ def other_encoding(data: bytes, stated: Encoding, reads: Reads) -> OtherEncoding
         except UndecodableError:
             continue
         if framed.data and reads(framed.data, framed.start, encoding):
-            return OtherEncoding(around(encoding), setting(encoding))
+            return OtherEncoding(encoding, around(encoding), setting(encoding))
     return None
 
 

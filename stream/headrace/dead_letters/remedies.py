@@ -24,6 +24,10 @@ REMEDIES: Final[Mapping[Reason, str]] = {
         "Choose the contract that fits with `headrace dead-letters edit {id} --as SUBJECT:VERSION`, or replace the "
         "whole event with `--payload FILE`; then replay it."
     ),
+    Reason.UNREADABLE_REFERENCE: (
+        "Name the bucket in the setting large_events, or restore the object that the attribute ce-dataref names; then "
+        "replay it. Or give the whole event with `headrace dead-letters edit {id} --payload FILE`."
+    ),
     Reason.INVALID_LINE: (
         "The detail names file, line and field: correct the file or the mapping, backfill it again, and discard this "
         "letter; or write the event with `headrace dead-letters edit {id} --payload FILE` and set its attributes."

@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic.fields import FieldInfo
 
 from headrace.config.dataflow import DataflowSettings
-from headrace.config.settings import Settings
+from headrace.config.settings import Settings, SettingsError
 from headrace.deploy.dataflow_flags import SECRETS, check_deployable, missing, staging_location
 
 _HERE: Final = Path(__file__).parent
@@ -96,8 +96,13 @@ def run_command(settings: Settings, update: bool = False, mapping: Mapping[str, 
     *mapping* has the new labels by the labels of the running job.
 
     Raises:
-        SettingsError: as `build_command`.
+        SettingsError: as `build_command`; or `large_events` is set, for which a template has no parameter.
     """
+    if settings.large_events:
+        raise SettingsError(
+            "large_events: a Flex Template has no parameter for it, so its job would refuse large events; "
+            "start it with `headrace run --runner DataflowRunner`"
+        )
     values = {name: getattr(settings, name) for name in PARAMETERS}
     values |= {name: getattr(settings.dataflow, name) for name in SECRETS} | {IMAGE: settings.dataflow.image}
     command = [

@@ -47,7 +47,7 @@ class Ground:
 
 def far_checks(ground: Ground, commands: Collection[str], wall: Callable[[], int]) -> list[Check]:
     """Return the checks that *ground* allows, and a finding for each group of the others."""
-    return [*_clock(ground, wall), *_resources(ground), *_permissions(ground, commands)]
+    return [*_clock(ground, wall), *_resources(ground), *_large_events(ground), *_permissions(ground, commands)]
 
 
 def _clock(ground: Ground, wall: Callable[[], int]) -> Iterator[Check]:
@@ -70,6 +70,15 @@ def _resources(ground: Ground) -> Iterator[Check]:
             from headrace.doctor.check_resources import resource_checks
 
             yield from resource_checks(ground.registry, ground.usable.settings, ground.clients, service)
+
+
+def _large_events(ground: Ground) -> Iterator[Check]:
+    """Yield a check of the buckets that the settings name."""
+    if ground.usable is None or not (folders := ground.usable.settings.large_events):
+        return
+    from headrace.doctor.check_large_events import look_at_large_events
+
+    yield Check(Area.RESOURCES, "large events", partial(look_at_large_events, folders))
 
 
 def _permissions(ground: Ground, commands: Collection[str]) -> Iterator[Check]:

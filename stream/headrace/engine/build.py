@@ -49,6 +49,7 @@ def build_engine(
     @cache
     def opened() -> OpenSource:
         from headrace.engine.sources import from_subscriptions  # imports the client of Pub/Sub
+        from headrace.runtime.bucket_objects import BucketReader
 
         return from_subscriptions(
             engine.contracts,
@@ -59,6 +60,7 @@ def build_engine(
             open_publisher=lambda: engine.clients.publisher,
             status_of=lambda subscription: engine.status.subjects[subscription],
             served_ids=served_ids,
+            read_objects=BucketReader(settings.large_events) if settings.large_events else None,
         )
 
     def open_source(job: Job, subject: str, status: SubjectStatus, stop: threading.Event) -> tuple[Source, Preparer]:

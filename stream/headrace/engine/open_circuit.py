@@ -21,6 +21,7 @@ from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
 from headrace.engine.status import CIRCUIT, SubjectStatus
 from headrace.engine.task_steps import Steps, pausing
 from headrace.job import Job
+from headrace.runtime.bucket_objects import BucketUnreachableError
 from headrace.steps.circuit_breaker import COUNTED, WINDOW, CircuitBreaker, CircuitOpenError, CircuitState, describe
 from headrace.steps.decode.decode_messages import Decoder
 
@@ -123,7 +124,11 @@ class SubjectCircuit:
         messages = yield from sample
         if not messages:
             return False
-        prepared = self._preparation.prepare(messages, self._job.clock())
+        try:
+            prepared = self._preparation.prepare(messages, self._job.clock())
+        except BucketUnreachableError as error:
+            self._report(f"a sample: {error}")
+            return False
         messages = messages[: len(messages) - prepared.left]
         if self._breaker.passes(len(messages), _reasons(prepared)):
             return True

@@ -11,6 +11,7 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient
 from headrace.core.message import Message
 from headrace.core.resource_names import Names
 from headrace.core.routes import Route
+from headrace.engine.bucket_hold import HeldByBucket
 from headrace.engine.continuity import Gap
 from headrace.engine.journal import Journal
 from headrace.engine.live_contracts import LiveContracts
@@ -26,6 +27,7 @@ from headrace.engine.task_steps import Steps, Wake
 from headrace.job import Job
 from headrace.schema_registry.served_ids import ServedIds
 from headrace.steps.decode.decode_messages import Decoder
+from headrace.steps.decode.large_payloads import ReadObjects, reads_nothing
 from headrace.steps.decode.openers import opener_of
 from headrace.steps.decode.subject_routers import router_of
 
@@ -87,12 +89,14 @@ def from_subscriptions(
     open_publisher: Callable[[], PublisherClient],
     status_of: Callable[[str], SubjectStatus],
     served_ids: ServedIds | None = None,
+    read_objects: ReadObjects | None = None,
 ) -> OpenSource:
     """Return a function that opens a subject's subscriptions, behind its circuit breaker.
 
     *complete_until* returns the publish time up to which an earlier process has seen everything of a subject.
     *open_publisher* is called when a message belongs to no subject; *status_of* returns the status of a subscription
-    that several subjects share. *served_ids* hold the subjects whose payloads carry ids of a registry.
+    that several subjects share. *served_ids* hold the subjects whose payloads carry ids of a registry. *read_objects*
+    reads payloads that lie in buckets.
     """
     statuses: dict[str, SubjectStatus] = {}
 
@@ -120,9 +124,12 @@ def from_subscriptions(
             source=source,
             status=status,
             stop=stop,
-            decoder=None if ids is None else Decoder(job.registry, subject, opener_of(job.registry, subject, ids)),
+            decoder=Decoder(
+                job.registry, subject, opener_of(job.registry, subject, ids, read_objects or reads_nothing)
+            ),
         )
-        return source, circuit if ids is None else HeldByRegistry(circuit, ids, status, stop)
+        preparer = circuit if ids is None else HeldByRegistry(circuit, ids, status, stop)
+        return source, preparer if read_objects is None else HeldByBucket(preparer, subject, status, stop)
 
     return open_source
 

@@ -21,6 +21,7 @@ TALLIES: Final = "tallies"  # the name of their loop, beside those of subjects
 CONTRACTS: Final = "contracts"  # the name of the watch on their folder, beside those of subjects
 CIRCUIT: Final = "circuit"  # the circuit is open: too many messages are unreadable
 CONTRACT: Final = "contract"  # a contract is invalid: the subject is not pulled
+LARGE_EVENTS: Final = "large events"  # a bucket with payloads does not answer, or refuses the job
 SCHEMA_REGISTRY: Final = "schema registry"  # schema ids cannot be trusted, or not be asked for
 FAILED: Final = "failed"  # an error of this subject alone: it is tried again
 

@@ -35,6 +35,7 @@ COUNTED: Final = frozenset(
         Reason.MALFORMED_ENVELOPE,
         Reason.UNKNOWN_SCHEMA,
         Reason.UNDECODABLE_PAYLOAD,
+        Reason.UNREADABLE_REFERENCE,
         Reason.INVALID_LINE,
         Reason.TRANSFORM_FAILED,
     }

@@ -160,6 +160,18 @@ def test_ids_and_tables(before: Any, after: Any, found: Any) -> None:
     assert rules(a_version(1, *fields, **before), a_version(2, *fields, **after)) == found
 
 
+def test_compression_breaks_older_readers_when_it_begins_and_newer_ones_when_it_ends() -> None:
+    packed = {"encoding": {"kind": "datum", "compression": "content-encoding"}}
+
+    def found(before: Any, after: Any) -> list[tuple[Rule, str, Direction | None]]:
+        both = a_version(1, ("n", "int"), **before), a_version(2, ("n", "int"), **after)
+        return [(each.rule, each.where, each.direction) for each in compare_contracts(*both)]
+
+    assert found({}, packed) == [(Rule.COMPRESSION_CHANGED, "headrace.encoding", Direction.FORWARD)]
+    assert found(packed, {}) == [(Rule.COMPRESSION_CHANGED, "headrace.encoding", Direction.BACKWARD)]
+    assert found(packed, packed) == []
+
+
 def test_a_name_is_told_once_for_the_event_and_the_records_in_its_namespace() -> None:
     inner = ("home", a_record("Home", ("n", "int")))
     found = rules(a_version(1, inner, name="shop.Thing"), a_version(2, inner, name="store.Thing"))

@@ -50,7 +50,7 @@ LEAKS: dict[str, Callable[[], Any]] = {
     "a decimal": lambda: {"f": LEAF, "d": Decimal("1E+99"), "at": MOMENT},
     "a uuid": lambda: {"f": LEAF, "i": "x" * 36, "at": MOMENT},
     "JSON": lambda: {"f": LEAF, "j": "[", "at": MOMENT},
-    "too large": lambda: {"f": LEAF, "l": ["x" * 500_000] * 3, "at": MOMENT},
+    "too large": lambda: {"f": LEAF, "l": ["x" * 8_000_000] * 3, "at": MOMENT},
     "no dict": lambda: [1],
 }  # fmt: skip
 

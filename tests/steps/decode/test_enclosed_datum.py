@@ -114,7 +114,10 @@ LARGE: Any = {**SCHEMA, "doc": "d" * MAX_SCHEMA_BYTES}
         (GOOD.replace(b'"record"', b'"rec\xff\xffd"'), "no Avro schema that can be read"),
         (GOOD.replace(b'"record"', b'"recart"'), "no Avro schema that can be read"),
         (container(LARGE, {"text": "1"}), "a schema of more than 262,144 bytes"),
-        *((container(SCHEMA, {"text": "1" * 10**7}, codec=codec), "of more than 1,048,576 bytes") for codec in CODECS),
+        *(
+            (container(SCHEMA, {"text": "1" * (3 * 10**7)}, codec=codec), "of more than 16,777,216 bytes")
+            for codec in CODECS
+        ),
     ],
 )
 def test_what_is_no_container_with_one_event_is_refused(data: bytes, detail: str) -> None:

@@ -12,8 +12,10 @@ from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 
+from headrace.producers.compression import COMPRESS_FROM
 from headrace.producers.contract_sources import ContractSource, read_contracts
 from headrace.producers.event_messages import EventMessages, EventObject, utc_now
+from headrace.producers.large_events import check_fits
 from headrace.producers.outbox.message import OutboxMessage, key_number
 
 TABLE: Final = "headrace_outbox"
@@ -73,7 +75,7 @@ class OutboxTables:
 class TransactionalOutbox:
     """Writes events of *contracts*, a source as of ``EventProducer``, into *tables*. Thread-safe.
 
-    *source* becomes ``ce-source``.
+    *source* becomes ``ce-source``. Payloads are compressed from *compress_from* bytes on, as ``EventProducer`` does it.
     """
 
     def __init__(
@@ -83,9 +85,10 @@ class TransactionalOutbox:
         contracts: ContractSource,
         tables: OutboxTables | None = None,
         now: Callable[[], datetime] = utc_now,
+        compress_from: int | None = COMPRESS_FROM,
     ) -> None:
         self.tables = tables or OutboxTables()
-        self._messages, self._now = EventMessages(read_contracts(contracts), source, now), now
+        self._messages, self._now = EventMessages(read_contracts(contracts), source, now, compress_from), now
 
     def create(self, engine: sa.Engine) -> None:
         """Create the tables that are missing."""
@@ -107,8 +110,10 @@ class TransactionalOutbox:
 
         Raises:
             UnknownSchemaError, InvalidEventError, ValueError: as ``EventProducer.publish``; nothing was written.
+            MessageTooLargeError: the event does not fit into a message; nothing was written, nor uploaded.
         """
         message = self._messages.make(subject, fields, event_id, ordering_key)
+        check_fits(message)
         event_id = message.attributes["ce-id"]
         key = key_number(message.ordering_key)
         values = {

@@ -46,7 +46,8 @@ class Limits:
 def check_size(size: int, most: int) -> None:
     """Raise MessageTooLargeError for a message of more than *most* bytes."""
     if size > most:
-        raise MessageTooLargeError(f"a message of {size:,} bytes: at most {most:,} can be sent; split it")
+        remedy = "split it, or give the producer large_events="
+        raise MessageTooLargeError(f"a message of {size:,} bytes: at most {most:,} can be sent; {remedy}")
 
 
 class Room:

@@ -28,6 +28,7 @@ def compare_contracts(old: Contract, new: Contract) -> Iterator[Break]:
     yield from compare_fields(old.record, new.record, {each.where for each in backward})
     yield from Reading(Direction.FORWARD).record(new.record, old.record)
     yield from compare_masks(old.record, new.record)
+    yield from _compression(old, new)
     yield from _own_columns(old, new)
     yield from _identity(old, new)
     yield from _table(old, new)
@@ -63,6 +64,19 @@ def _now(path: str, renamed: Mapping[str, str]) -> str:
 def _is_near(found: Break, fault: ContractError) -> bool:
     one, other = f"{found.where}.", f"{fault.where}."
     return one.startswith(other) or other.startswith(one)
+
+
+def _compression(old: Contract, new: Contract) -> Iterator[Break]:
+    """Compare whether an attribute may say that a payload is compressed."""
+    before, after = (each.options.encodings.may_be_compressed for each in (old, new))
+    place = "headrace.encoding"
+    if after and not before:
+        why = "payloads may be compressed from now on, and older readers take them as they are"
+        remedy = "let every reader uncompress them first, then waive this"
+        yield Break(Rule.COMPRESSION_CHANGED, place, why, remedy, Direction.FORWARD)
+    elif before and not after:
+        why = "compressed payloads are refused, also those that wait in the topic and those of dead letters"
+        yield Break(Rule.COMPRESSION_CHANGED, place, why, "keep the encoding", Direction.BACKWARD)
 
 
 def _own_columns(old: Contract, new: Contract) -> Iterator[Break]:

@@ -100,9 +100,10 @@ class Encoding:
         return self.frame is Frame.NONE and self.body is Body.DATUM
 
     @property
-    def is_plain(self) -> bool:
-        """Whether the payload is a bare datum, and nothing is around it."""
-        return self.is_datum and self.compression is None and not self.base64
+    def fits_own_envelope(self) -> bool:
+        """Whether payloads in Headrace's own envelope have it: a bare datum, compressed where its attribute says so."""
+        is_chosen = self.compression in (None, Compression.CONTENT_ENCODING)
+        return self.is_datum and is_chosen and not self.base64
 
     @property
     def states_datum(self) -> bool:
@@ -119,6 +120,14 @@ class Encodings(tuple[Encoding, ...]):
     def states_datum(self) -> bool:
         """Whether the contract says that every value is a bare datum, whatever its first bytes are."""
         return all(each.states_datum for each in self)
+
+    @property
+    def may_be_compressed(self) -> bool:
+        """Whether the attribute ``content-encoding`` of a message may say that its payload is compressed.
+
+        This also counts for messages in Headrace's own envelope.
+        """
+        return any(each.compression is Compression.CONTENT_ENCODING for each in self)
 
     @property
     def has_datum(self) -> bool:

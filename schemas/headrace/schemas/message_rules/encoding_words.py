@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from headrace.schemas.headers import HEADERS, Header
-from headrace.schemas.message_rules.encoding import Encoding, Frame
+from headrace.schemas.message_rules.encoding import Compression, Encoding, Frame
 
 _FRAMES: Final = dict(
     zip(
@@ -20,6 +20,7 @@ _FRAMES: Final = dict(
         strict=True,
     )
 )
+COMPRESSIBLE: Final = Encoding(is_stated=True, compression=Compression.CONTENT_ENCODING)
 _UUID_BYTES: Final = 16
 _NAMED_BY_IDS: Final = (Frame.CONFLUENT, Frame.APICURIO, Frame.GLUE)
 

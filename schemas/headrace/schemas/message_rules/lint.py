@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from headrace.schemas.errors import ContractError
 from headrace.schemas.json_encoding.refused_types import refuse_types
 from headrace.schemas.message_rules.encoding import Body, Encodings, Frame
+from headrace.schemas.message_rules.encoding_words import COMPRESSIBLE, setting
 from headrace.schemas.message_rules.envelope import (
     EnvelopeKind,
     EnvelopeRules,
@@ -23,11 +24,12 @@ if TYPE_CHECKING:  # the registry imports this module
 
 def lint_message_rules(encodings: Encodings, envelope: EnvelopeRules, where: str) -> Iterator[ContractError]:
     """Yield an error for each contradiction in what one contract says; *where* is its ``headrace`` annotation."""
-    if envelope.kind is EnvelopeKind.HEADRACE and not all(each.is_plain for each in encodings):
+    if envelope.kind is EnvelopeKind.HEADRACE and not all(each.fits_own_envelope for each in encodings):
         yield ContractError(
             f"{where}.encoding",
-            "another encoding than a datum in Headrace's own envelope",
-            'write "envelope": {"kind": "cloudevents"}, or {"kind": "attributes", "id": ...}',
+            "another encoding than a datum in Headrace's own envelope, which an attribute may say is compressed",
+            f'write {setting(COMPRESSIBLE)}, "envelope": {{"kind": "cloudevents"}}, or '
+            '{"kind": "attributes", "id": ...}',
         )
     if envelope.changes is not None and any(each.body is not Body.JSON for each in encodings):
         yield ContractError(

@@ -12,6 +12,7 @@ from typing import Final, assert_never
 
 from headrace.planning.cost import upkeep
 from headrace.planning.cost.prices import Price, Prices
+from headrace.producers.large_events import MAX_INLINE_BYTES
 from headrace.schemas.envelope import Envelope, SchemaRef
 
 MONTH_HOURS: Final = 730.5
@@ -21,6 +22,8 @@ TIB: Final = 2**40
 LONG_TERM_DAYS: Final = 90  # a partition without changes for so long costs half
 # Bytes that Pub/Sub counts in addition to payload and attributes: the timestamp, and a message id of 17 digits.
 _MESSAGE_BYTES: Final = 20 + 17
+REFERENCE_BYTES: Final = 256  # of the attributes that name an object
+OBJECT_DAYS: Final = 60  # that the lifecycle rule of docs/wire.md keeps objects
 _LETTER_BYTES: Final = 600  # attributes that describe a refusal
 _WORKER_VCPUS: Final = 2  # n1-standard-2
 _WORKER_GIB: Final = 7.5
@@ -104,19 +107,30 @@ def message_bytes(event_bytes: float) -> float:
 
 
 def _quantities(load: MonthlyLoad) -> Iterator[tuple[str, str, str, float]]:
-    message = message_bytes(load.event_bytes)
+    in_bucket = load.event_bytes > MAX_INLINE_BYTES
+    message = message_bytes(REFERENCE_BYTES if in_bucket else load.event_bytes)
     letter = message + _LETTER_BYTES
     passed = load.month * message * 2 + load.month * load.refused * letter * 2
     yield "Pub/Sub", "each message published and delivered", "pubsub_throughput", passed / TIB
+    if in_bucket:
+        yield from _bucket(load)
     match load.engine:
         case Engine.DATAFLOW:
-            yield from _dataflow(load, message)
+            yield from _dataflow(load, message_bytes(load.event_bytes))
         case Engine.EMBEDDED:
             pass  # the user's own machine has no list price
         case _:
             assert_never(load.engine)
     yield from _bigquery(load, letter)
     yield from _upkeep(load)
+
+
+def _bucket(load: MonthlyLoad) -> Iterator[tuple[str, str, str, float]]:
+    """Yield the items of events that no message can hold."""
+    yield "Bucket, uploads", "one for each event", "storage_writes", load.month / 1000
+    yield "Bucket, downloads", "one for each event", "storage_reads", load.month / 1000
+    kept = load.month * load.event_bytes / GIB * OBJECT_DAYS / (MONTH_HOURS / 24)
+    yield "Bucket, storage", f"{OBJECT_DAYS} days", "storage_kept", kept
 
 
 def _dataflow(load: MonthlyLoad, message: float) -> Iterator[tuple[str, str, str, float]]:

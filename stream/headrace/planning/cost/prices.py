@@ -45,6 +45,9 @@ class Prices(FileModel):
     bigquery_active_storage: Price
     bigquery_long_term_storage: Price
     bigquery_queries: Price
+    storage_writes: Price
+    storage_reads: Price
+    storage_kept: Price
 
     @property
     def by_name(self) -> Mapping[str, Price]:

@@ -73,7 +73,8 @@ class Decoder:
     def read(self, messages: Sequence[Message], now: int) -> DecodedMessages:
         """Decode *messages* into one micro-batch; see :func:`decode`."""
         refusals: list[Refusal] = []
-        events, end = self._read_payloads(self._opener.open(messages, refusals), messages, refusals)
+        opened, end = self._opener.open(messages, refusals)
+        events, end = self._read_payloads(opened, end, messages, refusals)
         events, moments = self._read_times(events, messages, refusals)
         events, moments = self._settle_ids(events, moments, refusals)
         dropped = self._opener.dropped(messages[:end])
@@ -95,14 +96,13 @@ class Decoder:
         return self._opener.check(message)
 
     def _read_payloads(
-        self, opened: Opened, messages: Sequence[Message], refusals: list[Refusal]
+        self, opened: Opened, end: int, messages: Sequence[Message], refusals: list[Refusal]
     ) -> tuple[Decoded, int]:
-        """Decode payloads while the columns have room, and leave out refused ones.
+        """Decode the payloads of the first *end* messages while the columns have room, and leave out refused ones.
 
         Returns:
             The decoded events, and the index of the first message that was not read.
         """
-        end = len(messages)
         again: dict[int, Writer] = {}
         try:
             written_by = [writer.record for writer in opened.writers]

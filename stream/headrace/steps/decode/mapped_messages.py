@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Final, TypeAlias, assert_never
 
 from headrace.core.dead_letter import Reason, Refusal
@@ -31,8 +32,17 @@ from headrace.steps.decode import cloudevents
 from headrace.steps.decode.changes.messages import ChangeMessages
 from headrace.steps.decode.empty_payload import empty_payload
 from headrace.steps.decode.joined_ids import joined
+from headrace.steps.decode.large_payloads import ReadObjects, reads_nothing
 from headrace.steps.decode.native_messages import NativeMessages, is_native
-from headrace.steps.decode.opened_messages import GivenTime, Opened, OpenedMessage, RefusedError, Writer, behind
+from headrace.steps.decode.opened_messages import (
+    MAX_UNPACKED_BYTES,
+    GivenTime,
+    Opened,
+    OpenedMessage,
+    RefusedError,
+    Writer,
+    behind,
+)
 from headrace.steps.decode.payload_layers import Framed, behind_header, read_header, unpack
 from headrace.steps.decode.schema_versions import AskRegistry, SchemaId, SchemaVersions
 
@@ -43,10 +53,16 @@ UNKNOWN_SOURCE: Final = "unknown"
 class MappedMessages:
     """Reader of the messages of one subject. A message in Headrace's own envelope is read as such."""
 
-    def __init__(self, registry: Registry, subject: str, ask: AskRegistry | None = None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        subject: str,
+        ask: AskRegistry | None = None,
+        read_objects: ReadObjects = reads_nothing,
+    ) -> None:
         newest = registry.latest(subject)
         self._registry, self._subject = registry, subject
-        self._native = NativeMessages(registry, subject)
+        self._native = NativeMessages(registry, subject, read_objects)
         self._rules, self._encodings = newest.options.envelope, newest.options.encodings
         self._event_time, self._notation = newest.options.event_time, newest.notation
         self._known = KnownSchemas.of(each for each in registry if each.subject == subject)
@@ -64,9 +80,9 @@ class MappedMessages:
         """Read one message up to its datum; raises RefusedError with the reason if it is invalid."""
         return self._check(message, {})
 
-    def _check(self, message: Message, known: dict[bytes, Writer]) -> OpenedMessage:
+    def _check(self, message: Message, known: dict[bytes, Writer], ahead: Iterable[Message] = ()) -> OpenedMessage:
         if is_native(message):
-            return self._native.check(message)
+            return self._native.check(message, filter(is_native, ahead))
         try:
             return self._opened(message, known)
         except MalformedEnvelopeError as error:
@@ -76,17 +92,22 @@ class MappedMessages:
         except UndecodableError as error:
             raise RefusedError(Reason.UNDECODABLE_PAYLOAD, error.told(self._notation)) from error
 
-    def open(self, messages: Sequence[Message], refusals: list[Refusal]) -> Opened:
-        """Read all messages up to their datums, and add invalid ones to *refusals*."""
-        opened = Opened.none()
+    def open(self, messages: Sequence[Message], refusals: list[Refusal]) -> tuple[Opened, int]:
+        """Read messages up to their datums, while these have room, and add invalid ones to *refusals*."""
+        opened, room = Opened.none(), MAX_UNPACKED_BYTES
         self._learn(messages)
         known: dict[bytes, Writer] = {}
         for index, message in enumerate(messages):
+            if room < 0:
+                return opened, index
             try:
-                opened.add(index, message, self._check(message, known))
+                one = self._check(message, known, islice(messages, index + 1, None))
             except RefusedError as error:
                 refusals.append(Refusal(index, error.reason, error.detail))
-        return opened
+                continue
+            opened.add(index, message, one)
+            room -= max(0, len(one.payload) - len(message.data))
+        return opened, len(messages)
 
     def _learn(self, messages: Sequence[Message]) -> None:
         """Let the registry be asked for the ids of all messages together: each may take a pause of its own."""

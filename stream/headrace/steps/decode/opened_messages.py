@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from headrace.core.dead_letter import Reason, Refusal
 from headrace.core.message import Message
@@ -12,6 +12,9 @@ from headrace.errors import Exit, HeadraceError
 from headrace.schemas.message_rules.encoding import Encoding
 from headrace.schemas.model import Record
 from headrace.schemas.registry import Contract
+
+# that payloads of one batch may be larger than on the wire; the last one may exceed it
+MAX_UNPACKED_BYTES: Final = 64 * 1024 * 1024
 
 
 class RefusedError(HeadraceError, error_code="HR-513", exit_code=Exit.BUG):
@@ -110,8 +113,13 @@ class Opener(Protocol):
     def check(self, message: Message) -> OpenedMessage:
         """Read the envelope of one message; raises RefusedError with the reason if it is invalid."""
 
-    def open(self, messages: Sequence[Message], refusals: list[Refusal]) -> Opened:
-        """Read the envelopes of all *messages*, and add invalid ones to *refusals*."""
+    def open(self, messages: Sequence[Message], refusals: list[Refusal]) -> tuple[Opened, int]:
+        """Read the envelopes of *messages*, and add invalid ones to *refusals*.
+
+        Returns:
+            The messages, and how many were read: at least one, and all unless the payloads became too large when they
+            were uncompressed.
+        """
 
     def dropped(self, messages: Sequence[Message]) -> frozenset[int]:
         """Return the indexes of messages without a payload that the contract leaves out."""

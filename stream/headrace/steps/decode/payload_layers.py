@@ -131,7 +131,10 @@ def _as_attribute_says(data: bytes, attributes: Mapping[str, str]) -> bytes:
         case "identity":
             return data
         case _:
-            raise UndecodableError("the attribute content-encoding is none of gzip, deflate, zstd and identity")
+            raise UndecodableError(
+                "the attribute content-encoding is none of gzip, deflate, zstd and identity",
+                remedy="compress with one of these, and name that one",
+            )
 
 
 def _gunzip(data: bytes) -> bytes:
@@ -171,12 +174,16 @@ def _unzstd(data: bytes) -> bytes:
         with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
             found = bytes(stream.read(MAX_PAYLOAD_BYTES + 1))
     except OSError:
-        raise UndecodableError("not zstd") from None
+        raise _no_zstd() from None
     if not data:
-        raise UndecodableError("not zstd")
+        raise _no_zstd()
     if len(found) > MAX_PAYLOAD_BYTES:
         raise _too_large()
     return found
+
+
+def _no_zstd() -> UndecodableError:
+    return UndecodableError("not whole frames of zstd", remedy="compress the payload once, without a dictionary")
 
 
 def _too_large() -> UndecodableError:
