@@ -31,6 +31,7 @@ from typing import Any, Final
 from headrace.dev.emulators import Emulators, running_emulators
 from headrace.errors import Exit
 from tests.faults.engine import Engine
+from tests.faults.journal_copy import copy_journal
 from tests.faults.mix import Message
 from tests.faults.oracle import WRITTEN, Check, judge
 from tests.faults.places import Places
@@ -179,7 +180,7 @@ def is_copied(run: Chaos) -> None:
     """Put a copy of the journal aside, for later."""
     if run.journal.exists():
         copy = run.world.folder / f"copy-{len(run.copies)}-{run.chance.getrandbits(32):x}"
-        shutil.copytree(run.journal, copy)
+        copy_journal(run.journal, copy)
         run.copies.append((copy, run.written_ever))
 
 
@@ -191,7 +192,7 @@ def is_restored_from_an_older_copy(run: Chaos) -> None:
     if written == run.written_ever:
         return  # nothing was written since: the copy is as good
     shutil.rmtree(run.journal)
-    shutil.copytree(copy, run.journal)
+    copy_journal(copy, run.journal)
     before = run.written()
     is_refused(run.world.start(wait=False), Exit.HALTED)
     assert run.written() == before, "an engine wrote from an older journal"
@@ -203,7 +204,7 @@ def is_copied_and_run_twice(run: Chaos) -> None:
     if not run.journal.exists():
         return
     twin = run.world.folder / f"twin-{run.chance.getrandbits(32):x}"
-    shutil.copytree(run.journal, twin)
+    copy_journal(run.journal, twin)
     first = run.world.start()
     until(lambda: first.is_ready, first)
     second = run.world.start(wait=False, journal=str(twin))
