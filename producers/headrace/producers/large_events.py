@@ -13,13 +13,11 @@ from headrace.producers.errors import LargeEventError
 from headrace.producers.event_messages import EventMessage
 from headrace.producers.transport.limits import MAX_MESSAGE_BYTES, check_size
 from headrace.schemas.bucket_folder import bucket_folder
-from headrace.schemas.data_reference import MAX_ADDRESS_BYTES, DataReference
+from headrace.schemas.data_reference import MAX_ADDRESS_BYTES, MAX_INLINE_BYTES, DataReference
 
 if TYPE_CHECKING:
     from google.cloud import storage
 
-# A message has at most 10,000,000 bytes. Its attributes may take the rest: at most 100, of 1,280 bytes each.
-MAX_INLINE_BYTES: Final = 9_000_000
 UPLOAD_SECONDS: Final = 60.0  # for one request
 RETRY_SECONDS: Final = 120.0  # for which an upload is tried again
 

@@ -13,11 +13,12 @@ from headrace.errors import HeadraceError
 from headrace.producers.errors import ProducerClosedError
 from headrace.producers.event_messages import EventMessage, EventMessages, EventObject
 from headrace.producers.in_flight import InFlight, OutcomeCounter
-from headrace.producers.large_events import MAX_INLINE_BYTES, LargeEvents, check_fits
+from headrace.producers.large_events import LargeEvents, check_fits
 from headrace.producers.publisher import Publisher
 from headrace.producers.reports import ProducerStats, Reporter
 from headrace.producers.sequences import EventNumbers
 from headrace.schemas import InvalidEventError, Registry
+from headrace.schemas.data_reference import MAX_INLINE_BYTES
 from headrace.schemas.sequence import ATTRIBUTE
 
 if TYPE_CHECKING:

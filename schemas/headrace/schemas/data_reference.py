@@ -11,6 +11,8 @@ from headrace.schemas.bucket_folder import bucket_folder
 
 DATAREF: Final = "ce-dataref"
 DATAREF_SHA256: Final = "ce-datarefsha256"  # of the object's bytes, in 64 hexadecimal digits
+# A message has at most 10,000,000 bytes. Its attributes may take the rest: at most 100, of 1,280 bytes each.
+MAX_INLINE_BYTES: Final = 9_000_000
 MAX_ADDRESS_BYTES: Final = 1024  # Pub/Sub's limit on an attribute's value
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 

@@ -12,7 +12,7 @@ from typing import Final, assert_never
 
 from headrace.planning.cost import upkeep
 from headrace.planning.cost.prices import Price, Prices
-from headrace.producers.large_events import MAX_INLINE_BYTES
+from headrace.schemas.data_reference import MAX_INLINE_BYTES
 from headrace.schemas.envelope import Envelope, SchemaRef
 
 MONTH_HOURS: Final = 730.5
