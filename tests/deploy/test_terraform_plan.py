@@ -34,6 +34,7 @@ EXISTING: Final[dict[str, Any]] = {
         "projects/some-project/subscriptions/flights-to-bq": ["flight_departed"],
         "projects/another/subscriptions/flights-to-bq": ["flight_departed"],  # its owner grants access to it
     },
+    "large_event_buckets": ["acme-large"],
 }
 # What a binding says of the resource that it is on, and what the code calls it.
 ON: Final[dict[str, tuple[str, list[str]]]] = {
@@ -54,6 +55,7 @@ ON: Final[dict[str, tuple[str, list[str]]]] = {
     "letters": ("table_id", ["letters"]),
     "facts": ("table_id", ["facts"]),
     "trail": ("table_id", ["trail"]),
+    "large_events": ("bucket", ["acme-large"]),
     "masking_key": ("secret_id", ["headrace-masking"]),
     "archive_key": ("secret_id", ["headrace-archive"]),
     "sealing_key": ("secret_id", ["headrace-sealing"]),
