@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,14 @@ from headrace.engine.open_circuit import LONGEST_SAMPLE_SECONDS, POLL_SECONDS, S
 from headrace.engine.retry import StoppedError
 from headrace.engine.status import SubjectStatus
 from headrace.engine.task_steps import Steps
+from headrace.runtime.bucket_objects import BucketUnreachableError
+from headrace.schema_registry.registry_errors import PinBrokenError, RegistryAwayError
+from headrace.schemas.data_reference import DataReference, Unread
 from headrace.schemas.registry import Registry
 from headrace.steps.circuit_breaker import FLOOR, WINDOW, CircuitOpenError, CircuitState
+from headrace.steps.decode.decode_messages import Decoder
+from headrace.steps.decode.large_payloads import ReadObjects, reads_nothing
+from headrace.steps.decode.openers import opener_of
 from tests.support.one_subject import NOW, SUBJECT, a_job, an_event, an_unreadable, things
 
 BAD = [an_unreadable(str(number)) for number in range(2 * FLOOR)]
@@ -116,10 +122,13 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     contract = things()
     job = a_job(Registry({contract.ref: contract}))
 
-    def make() -> Behind:
+    def make(read_objects: ReadObjects = reads_nothing) -> Behind:
         samples, status, stop = Samples(clock), SubjectStatus(SUBJECT), threading.Event()
         puller: Any = samples
-        circuit = SubjectCircuit(job, SUBJECT, journal=journal, source=puller, status=status, stop=stop)
+        decoder = Decoder(job.registry, SUBJECT, opener_of(job.registry, SUBJECT, read_objects=read_objects))
+        circuit = SubjectCircuit(
+            job, SUBJECT, journal=journal, source=puller, status=status, stop=stop, decoder=decoder
+        )
         return Behind(circuit, journal, samples, status, stop, clock)
 
     yield make
@@ -226,6 +235,25 @@ def test_a_sample_is_judged_by_what_was_read_of_it(behind: Behind, monkeypatch: 
     assert behind.served_at == []
     assert behind.reported[0] is not None
     assert behind.reported[0].startswith("a sample: 3 of 4 messages refused")
+
+
+@pytest.mark.parametrize("error", [BucketUnreachableError("no"), RegistryAwayError("no"), PinBrokenError("no")])
+def test_a_sample_whose_bucket_or_registry_does_not_answer_is_tried_again(
+    made: Callable[..., Behind], error: Exception
+) -> None:
+    def read(references: Sequence[DataReference]) -> Sequence[bytes | Unread]:
+        raise error
+
+    behind = made(read)
+    behind.note(CircuitState.OPEN)
+    reference = DataReference("acme-large", "an-object", "0" * 64).to_attributes()
+    in_a_bucket = replace(GOOD[0], data=b"", attributes={**GOOD[0].attributes, **reference})
+    behind.samples.found.extend([[in_a_bucket], GOOD])
+    behind.run()
+    assert "a sample: no; deploy" in str(behind.reported[0])
+    assert len(behind.samples.looked_at) == 2
+    assert len(behind.served_at) == 1
+    assert behind.status.in_the_way == {}
 
 
 def test_a_sample_that_cannot_be_pulled_is_tried_again(behind: Behind) -> None:

@@ -21,7 +21,8 @@ from headrace.engine.retry import NEEDS_ROOM, RetryPolicy
 from headrace.engine.status import CIRCUIT, SubjectStatus
 from headrace.engine.task_steps import Steps, pausing
 from headrace.job import Job
-from headrace.runtime.bucket_objects import BucketUnreachableError
+from headrace.runtime.retry_policy import RetryableError
+from headrace.schema_registry.registry_errors import PinBrokenError, PinFileError
 from headrace.steps.circuit_breaker import COUNTED, WINDOW, CircuitBreaker, CircuitOpenError, CircuitState, describe
 from headrace.steps.decode.decode_messages import Decoder
 
@@ -126,7 +127,7 @@ class SubjectCircuit:
             return False
         try:
             prepared = self._preparation.prepare(messages, self._job.clock())
-        except BucketUnreachableError as error:
+        except (RetryableError, PinBrokenError, PinFileError) as error:  # what its bucket or its registry raises
             self._report(f"a sample: {error}")
             return False
         messages = messages[: len(messages) - prepared.left]
