@@ -6,9 +6,11 @@ import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from google.api_core.exceptions import Forbidden
 from google.cloud import storage
 
 from headrace.dev.emulators import free_ports
@@ -20,6 +22,8 @@ from headrace.producers import (
     ProducerConfigError,
     large_events,
 )
+from headrace.producers.event_messages import EventMessage
+from headrace.producers.large_events import LargeEvents
 from headrace.producers.outbox import Outbox
 from headrace.producers.testing import FakePublisher, PublishedMessage
 from headrace.schemas.data_reference import DataReference
@@ -70,6 +74,41 @@ def test_a_large_event_is_in_the_bucket_and_its_message_small(bucket: storage.Bu
     assert message.attributes["ce-id"] == "e1"
     assert message.attributes["ce-dataref"].startswith(f"gs://{bucket.name}/large/thing_happened/")
     assert uploaded(message, bucket) == encode(CONTRACT, {"text": LONG, "at": MOMENT})
+
+
+class BucketWithoutReplacing:
+    """Client that may create objects alone: Google may answer 403 for an object that is there. Emulators allow all."""
+
+    def __init__(self, refuses_all: bool = False) -> None:
+        self.names: list[str] = []
+        self._refuses_all = refuses_all
+
+    def bucket(self, name: str) -> BucketWithoutReplacing:
+        return self
+
+    def blob(self, name: str) -> Any:
+        return SimpleNamespace(upload_from_string=lambda *_, **__: self._upload(name))
+
+    def _upload(self, name: str) -> None:
+        if self._refuses_all or name in self.names:
+            raise Forbidden("no storage.objects.delete")
+        self.names.append(name)
+
+
+def test_an_object_that_is_there_and_may_not_be_replaced_gets_another_name() -> None:
+    client: Any = BucketWithoutReplacing()
+    uploads = LargeEvents("gs://acme-large/orders", lambda: client)
+    message = EventMessage("thing_happened", b"payload", {"ce-id": "e1"}, "")
+    first, again = (uploads.upload(message).attributes["ce-dataref"] for _ in range(2))
+    assert [f"gs://acme-large/{name}" for name in client.names] == [first, again]
+    assert again.startswith(f"{first}-")
+
+
+def test_a_bucket_that_refuses_every_object_is_an_error_with_the_role() -> None:
+    client: Any = BucketWithoutReplacing(refuses_all=True)
+    uploads = LargeEvents("gs://acme-large/orders", lambda: client)
+    with pytest.raises(LargeEventError, match=r"\(Forbidden\); .* grant the producer roles/storage.objectCreator"):
+        uploads.upload(EventMessage("thing_happened", b"payload", {"ce-id": "e1"}, ""))
 
 
 def test_an_event_that_fits_is_sent_as_it_is(bucket: storage.Bucket) -> None:

@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+import uuid_utils
+
 from headrace.producers.bucket_client import open_storage
 from headrace.producers.config import ProducerConfigError
 from headrace.producers.errors import LargeEventError
@@ -18,6 +20,7 @@ from headrace.schemas.data_reference import MAX_ADDRESS_BYTES, MAX_INLINE_BYTES,
 if TYPE_CHECKING:
     from google.cloud import storage
 
+_NEW_NAME_BYTES: Final = 37  # that a second name is longer
 UPLOAD_SECONDS: Final = 60.0  # for one request
 RETRY_SECONDS: Final = 120.0  # for which an upload is tried again
 
@@ -47,14 +50,24 @@ class LargeEvents:
     def upload(self, message: EventMessage) -> EventMessage:
         """Return *message* with a reference in place of its payload, once that is in the bucket.
 
-        The object is named by the event's id and its payload, so another try does not leave a second one.
+        The object is named by the event's id and its payload, so another try does not leave a second one. Without the
+        permission to replace objects, Google may refuse an object that is there already like one that may not be
+        written. So a refused object is tried once more with a name that is new.
 
         Raises:
             LargeEventError: the bucket does not answer or refuses the object.
             ProducerConfigError: Google's client for buckets is not installed.
         """
+        from google.api_core.exceptions import Forbidden
+
         reference = self._reference(message)
-        self._store(reference, message.data)
+        try:
+            self._store(reference, message.data)
+        except LargeEventError as error:
+            if not isinstance(error.__cause__, Forbidden):
+                raise
+            reference = reference._replace(name=f"{reference.name}-{uuid_utils.uuid7()}")
+            self._store(reference, message.data)
         attributes = message.attributes | reference.to_attributes()
         return message._replace(data=b"", attributes=attributes)
 
@@ -62,7 +75,7 @@ class LargeEvents:
         sha256 = hashlib.sha256(message.data).hexdigest()
         named = hashlib.sha256(f"{sha256} {message.attributes['ce-id']}".encode()).hexdigest()
         reference = DataReference(self._place.bucket, f"{self._place.prefix}{message.subject}/{named}", sha256)
-        if len(reference.address.encode()) > MAX_ADDRESS_BYTES:
+        if len(reference.address.encode()) > MAX_ADDRESS_BYTES - _NEW_NAME_BYTES:
             raise ProducerConfigError("large_events: a folder whose name is too long; name a shorter one")
         return reference
 
