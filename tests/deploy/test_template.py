@@ -19,6 +19,7 @@ from headrace.cli.app import main
 from headrace.config.dataflow import DataflowSettings
 from headrace.config.setting_engines import EMBEDDED_ALONE
 from headrace.config.settings import Settings, SettingsError, load_settings
+from headrace.config.subscription_settings import SubscriptionSettings
 from headrace.deploy.dataflow_flags import SECRETS
 from headrace.deploy.flex_launcher import read_arguments
 from headrace.deploy.flex_template import (
@@ -74,9 +75,17 @@ def test_every_setting_is_a_parameter_or_declared_not_to_be_one() -> None:
     assert sum(map(len, classified)) == len(Settings.model_fields)
 
 
-def test_a_template_refuses_a_job_that_reads_buckets() -> None:
-    with pytest.raises(SettingsError, match="large_events: a Flex Template has no parameter for it"):
-        run_command(settings().model_copy(update={"large_events": ("gs://acme-large",)}))
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("topics", {"flight_departed": "flights"}),
+        ("subscriptions", (SubscriptionSettings(name="flights-to-bq", subject="flight_departed"),)),
+        ("large_events", ("gs://acme-large",)),
+    ],
+)
+def test_a_template_refuses_a_setting_that_its_job_would_not_have(name: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=f"{name}: a Flex Template has no parameter for it"):
+        run_command(settings().model_copy(update={name: value}))
 
 
 def test_a_value_that_is_taken_here_is_taken_at_the_launch() -> None:

@@ -29,6 +29,7 @@ PARAMETERS: Final = (
     "ids_remembered",
     "masking_key_version",
 )
+WITHOUT_PARAMETER: Final = ("topics", "subscriptions", "large_events")  # settings of a job that are tables or lists
 BACKFILL_PARAMETERS: Final = tuple(name for name in PARAMETERS if name != "ids_remembered")
 IMAGE: Final = "sdk_container_image"  # a parameter that Beam itself reads
 # The parameters of a backfill: names with their help, and the pattern of a value.
@@ -96,13 +97,14 @@ def run_command(settings: Settings, update: bool = False, mapping: Mapping[str, 
     *mapping* has the new labels by the labels of the running job.
 
     Raises:
-        SettingsError: as `build_command`; or `large_events` is set, for which a template has no parameter.
+        SettingsError: as `build_command`; or one of :data:`WITHOUT_PARAMETER` is set.
     """
-    if settings.large_events:
-        raise SettingsError(
-            "large_events: a Flex Template has no parameter for it, so its job would refuse large events; "
-            "start it with `headrace run --runner DataflowRunner`"
-        )
+    for name in WITHOUT_PARAMETER:
+        if getattr(settings, name):
+            raise SettingsError(
+                f"{name}: a Flex Template has no parameter for it, so its job would run without it; "
+                "start it with `headrace run --runner DataflowRunner`"
+            )
     values = {name: getattr(settings, name) for name in PARAMETERS}
     values |= {name: getattr(settings.dataflow, name) for name in SECRETS} | {IMAGE: settings.dataflow.image}
     command = [
