@@ -1,9 +1,11 @@
-"""How the processes of emulators are ended."""
+"""How the processes of emulators are ended, and when one is no emulator."""
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -51,3 +53,18 @@ def test_a_process_that_has_ended_is_no_error() -> None:
     process.wait(60)
     emulators._end(process)
     assert process.returncode == 0
+
+
+def test_a_server_of_another_protocol_on_its_port_is_no_emulator() -> None:
+    """Another process may take a port between the moments when it is chosen and used."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
+        told = thread.submit(_send_a_frame_of_http2, server)
+        assert not emulators._answers(f"http://127.0.0.1:{server.getsockname()[1]}/readyz")
+        told.result()
+
+
+def _send_a_frame_of_http2(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.sendall(b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x05\x00\x00\x40\x00\r\n")
+        connection.recv(1024)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -201,7 +202,7 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310 our own http address
             return True
-    except OSError:
+    except (OSError, HTTPException):  # the second: another server has taken the port, and speaks another protocol
         return False
 
 
