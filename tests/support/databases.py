@@ -81,7 +81,9 @@ def a_postgresql() -> Iterator[str]:
     data = folder / "data"
 
     def run(*command: str) -> None:
-        done = subprocess.run(command, user=user, cwd=folder, capture_output=True, text=True, timeout=120)
+        # setpriv instead of user=, for which Python forks: a child of a process with gRPC's threads may crash
+        command = ("setpriv", f"--reuid={user}", "--keep-groups", *command) if user else command
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
 
     try:
