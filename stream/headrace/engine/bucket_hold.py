@@ -5,21 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import structlog
 
 from headrace.core.message import Message
+from headrace.engine.hold_pauses import HoldPauses
 from headrace.engine.prepare import Prepared
 from headrace.engine.status import LARGE_EVENTS, SubjectStatus
-from headrace.engine.task_steps import Steps, pausing
+from headrace.engine.task_steps import Steps
 from headrace.runtime.bucket_objects import BucketUnreachableError
-from headrace.runtime.retry_policy import Backoff
 
 if TYPE_CHECKING:  # sources holds its preparers by this module
     from headrace.engine.sources import Preparer
 
-_CALM_SECONDS: Final = 60.0  # after which a new problem has short pauses again
 _LOG = structlog.get_logger("headrace")
 
 
@@ -28,7 +27,7 @@ class HeldByBucket:
 
     def __init__(self, preparer: Preparer, subject: str, status: SubjectStatus, stop: threading.Event) -> None:
         self._preparer, self._subject, self._status, self._stop = preparer, subject, status, stop
-        self._backoff = Backoff()
+        self._pauses = HoldPauses(stop)
 
     def prepare(self, messages: Sequence[Message], now: int) -> Prepared:
         """Decode, mask and window *messages*; *now* is in microseconds since 1970.
@@ -54,9 +53,7 @@ class HeldByBucket:
                 self._report(error)
             else:
                 return
-            if time.monotonic() - began > _CALM_SECONDS:
-                self._backoff.reset()
-            yield from pausing(next(self._backoff), self._stop)
+            yield from self._pauses.after(time.monotonic() - began)
 
     def _report(self, error: BucketUnreachableError) -> None:
         needs = f"{error}; its messages stay in Pub/Sub meanwhile"

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from headrace.core.message import Message
+from headrace.engine.hold_pauses import HoldPauses
 from headrace.engine.prepare import Prepared
 from headrace.engine.status import SCHEMA_REGISTRY, SubjectStatus
 from headrace.engine.task_steps import Steps, pausing
-from headrace.runtime.retry_policy import Backoff
 from headrace.schema_registry.registry_errors import PinBrokenError, PinFileError, RegistryError
 from headrace.schema_registry.registry_ids import RegistryIds
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:  # sources holds its preparers by this module
     from headrace.engine.sources import Preparer
 
 POLL_SECONDS: Final = 0.5
-_CALM_SECONDS: Final = 60.0  # after which a new problem has short pauses again
 _LOG = structlog.get_logger("headrace")
 
 
@@ -37,7 +36,7 @@ class HeldByRegistry:
         self._ids = ids
         self._status = status
         self._stop = stop
-        self._backoff = Backoff()
+        self._pauses = HoldPauses(stop)
         self._needs_answers = False  # an id that is not known waits to be asked for
         ids.watch.listen(ids.subject, self._note)
 
@@ -66,9 +65,7 @@ class HeldByRegistry:
                 self._report(error)
             else:
                 return
-            if time.monotonic() - began > _CALM_SECONDS:
-                self._backoff.reset()
-            yield from pausing(next(self._backoff), self._stop)
+            yield from self._pauses.after(time.monotonic() - began)
 
     def _wait(self) -> Steps[bool]:
         """Wait until messages may be taken; return False when the engine stops."""
