@@ -58,16 +58,21 @@ class LargeEvents:
             LargeEventError: the bucket does not answer or refuses the object.
             ProducerConfigError: Google's client for buckets is not installed.
         """
-        from google.api_core.exceptions import Forbidden
+        from google.api_core.exceptions import Forbidden, GoogleAPIError
+        from google.auth.exceptions import GoogleAuthError
 
         reference = self._reference(message)
         try:
-            self._store(reference, message.data)
-        except LargeEventError as error:
-            if not isinstance(error.__cause__, Forbidden):
-                raise
-            reference = reference._replace(name=f"{reference.name}-{uuid_utils.uuid7()}")
-            self._store(reference, message.data)
+            try:
+                self._store(reference, message.data)
+            except Forbidden:
+                reference = reference._replace(name=f"{reference.name}-{uuid_utils.uuid7()}")
+                self._store(reference, message.data)
+        except (GoogleAPIError, GoogleAuthError, OSError) as error:
+            raise LargeEventError(
+                f"{self._place.address}: the object cannot be written ({type(error).__name__}); check that the bucket "
+                "exists, grant the producer roles/storage.objectCreator on it, and publish the event again"
+            ) from error
         attributes = message.attributes | reference.to_attributes()
         return message._replace(data=b"", attributes=attributes)
 
@@ -80,8 +85,7 @@ class LargeEvents:
         return reference
 
     def _store(self, reference: DataReference, data: bytes) -> None:
-        from google.api_core.exceptions import GoogleAPIError, PreconditionFailed
-        from google.auth.exceptions import GoogleAuthError
+        from google.api_core.exceptions import PreconditionFailed
         from google.cloud.storage.retry import DEFAULT_RETRY
 
         try:
@@ -96,11 +100,6 @@ class LargeEvents:
             )
         except PreconditionFailed:
             return  # an earlier try has uploaded these bytes
-        except (GoogleAPIError, GoogleAuthError, OSError) as error:
-            raise LargeEventError(
-                f"{self._place.address}: the object cannot be written ({type(error).__name__}); check that the bucket "
-                "exists, grant the producer roles/storage.objectCreator on it, and publish the event again"
-            ) from error
 
     def _of_this_process(self) -> storage.Client:
         """Return the client; a forked child gets one of its own."""
