@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +17,7 @@ from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery
 from headrace.schemas.envelope import Envelope, to_rfc3339
 from headrace.schemas.registry import Contract
-from headrace.schemas.samples import SAMPLES
+from tests.support.audits import headrace_audit
 from tests.support.builders import (
     BOOKING,
     BOOKING_V1,
@@ -30,7 +28,6 @@ from tests.support.builders import (
     encode,
     event_moment_of,
 )
-from tests.support.jobs import COMMAND
 from tests.support.service import Service, a_service
 
 pytestmark = pytest.mark.emulators
@@ -90,17 +87,6 @@ def named(audits: dict[str, SubjectAudit]) -> list[tuple[str, str, datetime, int
         for each in audits.values()
         for finding in each.findings
     ]
-
-
-def headrace_audit(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, "audit", "--project", service.settings.project, "--contracts", str(SAMPLES), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ},
-        check=False,
-    )
 
 
 def test_a_clean_run_reconciles_in_counts_and_in_contents(service: Service) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Collection
 from concurrent.futures import Future
 from datetime import timedelta
@@ -19,11 +18,10 @@ from headrace.errors import Exit
 from headrace.producers import EventProducer, PubSubPublisher
 from headrace.runtime.clock import now_micros
 from headrace.runtime.google_clients import open_bigquery
-from headrace.schemas.samples import SAMPLES
 from headrace.schemas.sequence import ATTRIBUTE, SequenceNumber
 from tests.integration.test_service import flight_message
+from tests.support.audits import headrace_audit
 from tests.support.builders import PACKAGE, a_flight
-from tests.support.jobs import COMMAND
 from tests.support.paths import ROOT
 from tests.support.service import Service, a_service
 
@@ -89,16 +87,6 @@ def complete(service: Service) -> None:
         VALUES ('{FLIGHTS}', 'received', CURRENT_TIMESTAMP(), 'a line', CURRENT_TIMESTAMP(), 0)
     """
     open_bigquery(service.settings.project).query_and_wait(line)
-
-
-def headrace_audit(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, "audit", "--project", service.settings.project, "--contracts", str(SAMPLES), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_the_command_prints_what_is_missing_and_exits_by_it(project: str) -> None:

@@ -17,6 +17,7 @@ PREAMBLE = """
 import asyncio, gc, multiprocessing, os, signal, sys, threading, time
 from headrace.producers import AsyncEventProducer, EventProducer, PubSubPublisher
 from tests.support.builders import PACKAGE, a_flight
+from tests.support.waiting import wait_until
 
 def a_producer(kind=EventProducer, **settings):
     return kind(PubSubPublisher("travel", **settings), source="/s", contracts=PACKAGE)
@@ -71,9 +72,7 @@ use()
 most = [count + 5 for count in resources()]
 for _ in range(30):
     use()
-deadline = time.monotonic() + 20
-while any(count > limit for count, limit in zip(resources(), most)) and time.monotonic() < deadline:
-    time.sleep(0.05)
+wait_until(lambda: all(count <= limit for count, limit in zip(resources(), most)), 20)
 print(*(count - limit for count, limit in zip(resources(), most)))
 """)
     assert all(int(more) <= 0 for more in out.split()), out
